@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file network.h
+ * Discrete Bayesian networks and exact inference in them. A profile holds one
+ * network per application; this header serves whoever wants the engine alone.
+ * Logarithms are natural, information is in nats.
+ */
+#ifndef LLMSCHED_NETWORK_H
+#define LLMSCHED_NETWORK_H
+
+#include "llmsched/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A network with its tables; immutable, reference-counted. Nodes are numbered in the order of the
+ * file. @since 0.1 */
+typedef struct llmsched_network llmsched_network;
+
+/** Evidence on one network and the answers under it; mutable, with scratch of its own. @since 0.1
+ */
+typedef struct llmsched_inference llmsched_inference;
+
+/**
+ * Reads a network in the form "llmsched-bn-1" (docs/schemas.md). A table row must sum to 1 within
+ * 1e-6 and is divided by its sum.
+ * @return LLMSCHED_ERROR_PARSE for text that is not of the form, an unknown parent, a duplicate
+ * name, or a table of the wrong length or with values that are no probabilities;
+ * LLMSCHED_ERROR_CYCLE; LLMSCHED_ERROR_LIMIT
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_network_from_json(llmsched_context *context, const char *json,
+                                                        size_t length, llmsched_network **network,
+                                                        llmsched_error *err);
+
+/** The network in the same form. @since 0.1 */
+LLMSCHED_API llmsched_status llmsched_network_to_json(const llmsched_network *network,
+                                                      llmsched_text **text, llmsched_error *err);
+
+/** Adds a reference; any thread. @since 0.1 */
+LLMSCHED_API llmsched_network *llmsched_network_retain(const llmsched_network *network);
+
+/** Gives a reference up; NULL is accepted; any thread. @since 0.1 */
+LLMSCHED_API void llmsched_network_release(llmsched_network *network);
+
+/** The name in the file, "" without one. @since 0.1 */
+LLMSCHED_API const char *llmsched_network_name(const llmsched_network *network);
+
+/** Number of nodes. @since 0.1 */
+LLMSCHED_API uint32_t llmsched_network_node_count(const llmsched_network *network);
+
+/** Name of a node; NULL past the last. @since 0.1 */
+LLMSCHED_API const char *llmsched_network_node_name(const llmsched_network *network, uint32_t node);
+
+/** Number of the node with this name, or UINT32_MAX. @since 0.1 */
+LLMSCHED_API uint32_t llmsched_network_find(const llmsched_network *network, const char *name);
+
+/** Number of states of a node; 0 past the last. @since 0.1 */
+LLMSCHED_API uint32_t llmsched_network_state_count(const llmsched_network *network, uint32_t node);
+
+/** Name of a state; NULL past the last. @since 0.1 */
+LLMSCHED_API const char *llmsched_network_state_name(const llmsched_network *network, uint32_t node,
+                                                     uint32_t state);
+
+/** Parents of a node in the order of its table. @since 0.1 */
+LLMSCHED_API const uint32_t *llmsched_network_parents(const llmsched_network *network,
+                                                      uint32_t node, uint32_t *count);
+
+/** The node's table: parents[0] slowest, the node's own state fastest. @since 0.1 */
+LLMSCHED_API const double *llmsched_network_table(const llmsched_network *network, uint32_t node,
+                                                  uint64_t *count);
+
+/**
+ * Makes a calculator without evidence. Compiles an elimination order once; later calls allocate
+ * nothing unless a joint needs more scratch than any before.
+ * @return LLMSCHED_ERROR_LIMIT for a network too wide for exact answers within the context's
+ * max_table
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_inference_create(const llmsched_network *network,
+                                                       llmsched_inference **inference,
+                                                       llmsched_error *err);
+
+/** Ends it; NULL is accepted. @since 0.1 */
+LLMSCHED_API void llmsched_inference_destroy(llmsched_inference *inference);
+
+/** Forgets all evidence. @since 0.1 */
+LLMSCHED_API void llmsched_inference_clear(llmsched_inference *inference);
+
+/** Hard evidence: the node is in this state. Replaces what was said of the node. @since 0.1 */
+LLMSCHED_API llmsched_status llmsched_inference_set_state(llmsched_inference *inference,
+                                                          uint32_t node, uint32_t state,
+                                                          llmsched_error *err);
+
+/**
+ * Soft evidence: likelihood[s] is proportional to the probability of what was seen, were the node
+ * in state s. Finite, not negative, not all zero; count must be the node's number of states. The
+ * node counts as unobserved. Replaces what was said of the node. P(evidence) includes the factor as
+ * it stands.
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_inference_set_likelihood(llmsched_inference *inference,
+                                                               uint32_t node,
+                                                               const double *likelihood,
+                                                               uint32_t count, llmsched_error *err);
+
+/**
+ * ln P(evidence). Impossible evidence is LLMSCHED_ERROR_IMPOSSIBLE here and in all calls below;
+ * evidence that is possible, but only through factors whose ratio exceeds the range of doubles, is
+ * LLMSCHED_ERROR_LIMIT. @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_inference_log_probability(llmsched_inference *inference,
+                                                                double *log_probability,
+                                                                llmsched_error *err);
+
+/**
+ * P(node | evidence); for a node with hard evidence 1 at its state.
+ * @param[out] probabilities  the node's states; @p count must be their number
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_inference_marginal(llmsched_inference *inference,
+                                                         uint32_t node, double *probabilities,
+                                                         uint32_t count, llmsched_error *err);
+
+/**
+ * P(nodes | evidence), nodes[0] slowest; any nodes, no duplicates.
+ * @param[out] probabilities  @p size must be the product of the nodes' numbers of states
+ * @return LLMSCHED_ERROR_LIMIT where a table would exceed the context's max_table
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_inference_joint(llmsched_inference *inference,
+                                                      const uint32_t *nodes, uint32_t count,
+                                                      double *probabilities, uint64_t size,
+                                                      llmsched_error *err);
+
+/** H(nodes | evidence) of the set together (algorithms.md section 3). @since 0.1 */
+LLMSCHED_API llmsched_status llmsched_inference_entropy(llmsched_inference *inference,
+                                                        const uint32_t *nodes, uint32_t count,
+                                                        double *entropy, llmsched_error *err);
+
+/** H of all nodes without hard evidence together: the joint's entropy without building it. @since
+ * 0.1 */
+LLMSCHED_API llmsched_status llmsched_inference_total_entropy(llmsched_inference *inference,
+                                                              double *entropy, llmsched_error *err);
+
+/**
+ * I(x ; others | evidence), the others taken as one joint variable; never negative. x must not be
+ * among them.
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_inference_mutual_information(
+    llmsched_inference *inference, uint32_t x, const uint32_t *others, uint32_t count,
+    double *information, llmsched_error *err);
+
+/**
+ * I(x ; every other unobserved node | evidence), from x's Markov blanket.
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_inference_total_information(llmsched_inference *inference,
+                                                                  uint32_t x, double *information,
+                                                                  llmsched_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

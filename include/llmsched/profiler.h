@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file profiler.h
+ * The profiler: past runs in, a profile out. A profile is an application's
+ * template together with the Bayesian network fitted to its runs (LLMSched paper, Bayesian
+ * network-based profiler; docs/algorithms.md section 2).
+ *
+ * Variables of the network, in the template's topological order: for each
+ * LLM or regular stage its work class (ABSENT, bin 1 .. K of the alone-seconds over its tasks); for
+ * each LLM stage before it a class of its prompt tokens, known once the stage is revealed; for each
+ * dynamic stage the candidate chosen.
+ */
+#ifndef LLMSCHED_PROFILER_H
+#define LLMSCHED_PROFILER_H
+
+#include "llmsched/base.h"
+#include "llmsched/dag.h"
+#include "llmsched/network.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * One stage of a past run. All elements of an array carry the same `size`,
+ * which is also the distance between them.
+ * @since 0.1
+ */
+typedef struct llmsched_run_stage {
+    uint32_t size;           /**< sizeof(llmsched_run_stage) */
+    uint32_t kind;           /**< LLMSCHED_STAGE_* */
+    const char *id;          /**< unique in the run; NULL where nobody needs it */
+    const char *name;        /**< what the stage does */
+    const char *model;       /**< LLM stages; may be NULL */
+    const uint32_t *parents; /**< numbers of earlier stages of the run */
+    uint32_t parent_count;   /**< number of parents */
+    uint32_t tasks;          /**< parallel tasks; 0: 1 */
+    uint32_t choice;         /**< dynamic stages: the candidate chosen plus 1; 0: not known */
+    uint32_t reserved;       /**< 0 */
+    double prompt_tokens;    /**< over all tasks; known as soon as the stage is ready */
+    double output_tokens;    /**< over all tasks */
+    double work_s;           /**< sum of the tasks' alone times (batch size 1, empty machine) */
+    double span_s;           /**< alone time of the longest task; 0: work_s / tasks */
+} llmsched_run_stage;
+
+/** One past run of an application. @since 0.1 */
+typedef struct llmsched_run {
+    uint32_t size;        /**< sizeof(llmsched_run) */
+    uint32_t stage_count; /**< at least 1 */
+    const char *app;      /**< application */
+    const char *job;      /**< id of the run; may be NULL */
+    const char *task;     /**< id of its input: runs of one task share it; may be NULL */
+    const llmsched_run_stage *stages; /**< in topological order: parents first */
+} llmsched_run;
+
+/** Collects the runs of one application; mutable. @since 0.1 */
+typedef struct llmsched_profiler llmsched_profiler;
+
+/** Template and fitted network of one application; immutable, reference-counted. @since 0.1 */
+typedef struct llmsched_profile llmsched_profile;
+
+/** Values of llmsched_profiler_options.score. @since 0.1 */
+enum { LLMSCHED_SCORE_BIC = 1, LLMSCHED_SCORE_BDEU = 2 };
+
+/** How a profile is fitted. @since 0.1 */
+typedef struct llmsched_profiler_options {
+    uint32_t size;          /**< sizeof(llmsched_profiler_options) */
+    uint32_t bins;          /**< most work bins of a stage, 1 .. 64; 0: 6 */
+    uint32_t max_parents;   /**< most parents of a variable, 1 .. 8; 0: 2 */
+    uint32_t max_stages;    /**< most stages of an induced template; what lies beyond is kept as one
+                                 aggregate stage per kind; 0: 40 */
+    uint32_t score;         /**< LLMSCHED_SCORE_*; 0: BIC */
+    uint32_t no_prompts;    /**< 1: no variables for prompt tokens */
+    double equivalent_size; /**< BDeu's equivalent sample size; 0: 10 */
+    double prior;           /**< Dirichlet weight of a parent configuration; 0: 1 */
+    double common; /**< share of runs that must show a stage name for it to be a class of its own in
+                      an induced template; rarer names count as one; 0: 0.2 */
+    uint64_t max_clique; /**< width guard: entries of the largest clique table; 0: 20000 */
+} llmsched_profiler_options;
+
+/**
+ * Makes a profiler.
+ * @param[in]  name     of the application
+ * @param[in]  dag      its template, shared; NULL: the template is induced from the runs: a run's
+ * stages are told apart by kind, name, and which stage of that kind and name they are in the order
+ * in which they are revealed, were every stage to start as soon as it is ready
+ * @param[in]  options  NULL for defaults
+ * @param[out] profiler end it with llmsched_profiler_destroy()
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_profiler_create(llmsched_context *context, const char *name,
+                                                      llmsched_dag *dag,
+                                                      const llmsched_profiler_options *options,
+                                                      llmsched_profiler **profiler,
+                                                      llmsched_error *err);
+
+/** Ends a profiler; NULL is accepted. @since 0.1 */
+LLMSCHED_API void llmsched_profiler_destroy(llmsched_profiler *profiler);
+
+/**
+ * Adds one run; everything is copied. With a template given, stages that it does not have are
+ * counted in no variable.
+ * @return LLMSCHED_ERROR_INVALID for a stage of unknown kind, a parent that is not earlier, or a
+ * quantity that is negative or not finite
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_profiler_observe(llmsched_profiler *profiler,
+                                                       const llmsched_run *run,
+                                                       llmsched_error *err);
+
+/** Number of runs observed. @since 0.1 */
+LLMSCHED_API uint64_t llmsched_profiler_run_count(const llmsched_profiler *profiler);
+
+/**
+ * Fits a profile to the runs seen so far; the profiler can go on observing, jobs keep the profile
+ * they have.
+ * @param[out] profile  the caller's reference; end it with llmsched_profile_release()
+ * @return LLMSCHED_ERROR_STATE without a run
+ * @since 0.1. Cost: O(runs * variables^max_parents) at most.
+ */
+LLMSCHED_API llmsched_status llmsched_profiler_fit(llmsched_profiler *profiler,
+                                                   llmsched_profile **profile, llmsched_error *err);
+
+/** Adds a reference; any thread. @since 0.1 */
+LLMSCHED_API llmsched_profile *llmsched_profile_retain(const llmsched_profile *profile);
+
+/** Gives a reference up; NULL is accepted; any thread. @since 0.1 */
+LLMSCHED_API void llmsched_profile_release(llmsched_profile *profile);
+
+/** Name of the application. @since 0.1 */
+LLMSCHED_API const char *llmsched_profile_name(const llmsched_profile *profile);
+
+/** Its template; lives as long as the profile. @since 0.1 */
+LLMSCHED_API const llmsched_dag *llmsched_profile_dag(const llmsched_profile *profile);
+
+/** Its network; lives as long as the profile. @since 0.1 */
+LLMSCHED_API const llmsched_network *llmsched_profile_network(const llmsched_profile *profile);
+
+/** What the runs of a profile did on average. @since 0.1 */
+typedef struct llmsched_profile_summary {
+    uint32_t size;         /**< sizeof(llmsched_profile_summary) */
+    uint32_t stage_count;  /**< stages of the template */
+    uint64_t run_count;    /**< runs it was fitted to */
+    double mean_llm_s;     /**< mean LLM alone-seconds of a run */
+    double mean_tool_s;    /**< mean tool seconds of a run */
+    double log_likelihood; /**< of the runs under the network, natural logarithm */
+} llmsched_profile_summary;
+
+/** Reads the summary. @param[in,out] summary  `size` set by the caller @since 0.1 */
+LLMSCHED_API llmsched_status llmsched_profile_get_summary(const llmsched_profile *profile,
+                                                          llmsched_profile_summary *summary,
+                                                          llmsched_error *err);
+
+/** What a profile knows of one stage. @since 0.1 */
+typedef struct llmsched_profile_stage {
+    uint32_t size; /**< sizeof(llmsched_profile_stage) */
+    uint32_t
+        bin_count; /**< work bins; state 0 of the work variable is ABSENT, state b is bin b - 1 */
+    uint32_t work_node;   /**< node of the work (or choice) variable; LLMSCHED_INDEX_NONE: none */
+    uint32_t prompt_node; /**< node of the prompt variable; LLMSCHED_INDEX_NONE: none */
+    uint32_t aggregate;   /**< 1: stands for all stages of its kind beyond max_stages */
+    uint32_t reserved;    /**< 0 */
+    double presence;      /**< share of runs that reach it */
+    double mean_work_s;   /**< mean alone-seconds where it is present */
+    double mean_span_s;   /**< mean alone-seconds of its longest task where it is present */
+} llmsched_profile_stage;
+
+/** Reads what is known of a stage. @since 0.1 */
+LLMSCHED_API llmsched_status llmsched_profile_get_stage(const llmsched_profile *profile,
+                                                        uint32_t stage,
+                                                        llmsched_profile_stage *info,
+                                                        llmsched_error *err);
+
+/** One bin of a stage's work, in alone-seconds. @since 0.1 */
+typedef struct llmsched_profile_bin {
+    uint32_t size;     /**< sizeof(llmsched_profile_bin) */
+    uint32_t reserved; /**< 0 */
+    uint64_t count;    /**< training values in it */
+    double mean_s;     /**< their mean */
+    double minimum_s;  /**< the least of them */
+    double maximum_s;  /**< the greatest of them */
+    double upper_s;    /**< values up to here belong to it; the last bin's is infinite */
+} llmsched_profile_bin;
+
+/** Reads one work bin of a stage, from 0. @since 0.1 */
+LLMSCHED_API llmsched_status llmsched_profile_get_bin(const llmsched_profile *profile,
+                                                      uint32_t stage, uint32_t bin,
+                                                      llmsched_profile_bin *info,
+                                                      llmsched_error *err);
+
+/** The profile as JSON (docs/schemas.md, "llmsched-profile-1"); reading it back gives the same
+ * decisions. @since 0.1 */
+LLMSCHED_API llmsched_status llmsched_profile_to_json(const llmsched_profile *profile,
+                                                      llmsched_text **text, llmsched_error *err);
+
+/** Reads a profile. @return LLMSCHED_ERROR_PARSE with line and key @since 0.1 */
+LLMSCHED_API llmsched_status llmsched_profile_from_json(llmsched_context *context, const char *json,
+                                                        size_t length, llmsched_profile **profile,
+                                                        llmsched_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

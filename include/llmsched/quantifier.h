@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file quantifier.h
+ * The uncertainty quantifier: what one job may still do, given what it has
+ * done (LLMSched paper, entropy-based uncertainty quantifier; docs/algorithms.md sections 3 and 4).
+ */
+#ifndef LLMSCHED_QUANTIFIER_H
+#define LLMSCHED_QUANTIFIER_H
+
+#include "llmsched/base.h"
+#include "llmsched/profiler.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Belief about one job at a time, with scratch of its own; mutable. @since 0.1 */
+typedef struct llmsched_quantifier llmsched_quantifier;
+
+/** Options of a quantifier. @since 0.1 */
+typedef struct llmsched_quantifier_options {
+    uint32_t size;     /**< sizeof(llmsched_quantifier_options) */
+    uint32_t horizon;  /**< M: stages whose uncertainty a stage may reduce, the nearest first, 1 ..
+                          8; 0: 4 */
+    uint32_t samples;  /**< draws for quantiles of remaining work; 0: 512 */
+    uint32_t reserved; /**< 0 */
+    uint64_t seed;     /**< of those draws */
+    double
+        support; /**< a state less likely than this does not count for ranges [lo, hi]; 0: 0.01 */
+} llmsched_quantifier_options;
+
+/** Makes a quantifier for jobs of a profile, which it shares. @since 0.1 */
+LLMSCHED_API llmsched_status llmsched_quantifier_create(const llmsched_profile *profile,
+                                                        const llmsched_quantifier_options *options,
+                                                        llmsched_quantifier **quantifier,
+                                                        llmsched_error *err);
+
+/** Ends a quantifier; NULL is accepted. @since 0.1 */
+LLMSCHED_API void llmsched_quantifier_destroy(llmsched_quantifier *quantifier);
+
+/** What is known of one stage of the job; values of `state`. @since 0.1 */
+enum {
+    /** Not reached yet; it may come or not. */
+    LLMSCHED_EVIDENCE_UNKNOWN = 0,
+    /** It will not be run. */
+    LLMSCHED_EVIDENCE_ABSENT = 1,
+    /** Revealed, waiting or running; work_s is what it has been served so far. */
+    LLMSCHED_EVIDENCE_PRESENT = 2,
+    /** Finished; work_s is its work. */
+    LLMSCHED_EVIDENCE_FINISHED = 3,
+    /** Aggregate stages: work_s of its work is done and gone, more may come. */
+    LLMSCHED_EVIDENCE_PARTIAL = 4
+};
+
+/** Evidence on one stage. @since 0.1 */
+typedef struct llmsched_stage_evidence {
+    uint32_t size;  /**< sizeof(llmsched_stage_evidence) */
+    uint32_t state; /**< LLMSCHED_EVIDENCE_* */
+    uint32_t
+        choice; /**< dynamic stages that are finished: the candidate chosen plus 1; 0: not known */
+    uint32_t has_prompt;  /**< 1: prompt_tokens is known */
+    double work_s;        /**< see the states */
+    double prompt_tokens; /**< over all tasks */
+} llmsched_stage_evidence;
+
+/**
+ * Sets what is known of a job; replaces all evidence. A combination that the network holds
+ * impossible cannot occur in a fitted profile (its tables have no zeros), but can in one read from
+ * a file: LLMSCHED_ERROR_IMPOSSIBLE.
+ * @param[in] evidence  one element per stage of the template; all of one `size`
+ * @param[in] count     must be the template's number of stages
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_quantifier_set_evidence(
+    llmsched_quantifier *quantifier, const llmsched_stage_evidence *evidence, uint32_t count,
+    llmsched_error *err);
+
+/** Belief about one unfinished stage. @since 0.1 */
+typedef struct llmsched_stage_belief {
+    uint32_t size;      /**< sizeof(llmsched_stage_belief) */
+    uint32_t reserved;  /**< 0 */
+    double presence;    /**< probability that it is or will be present */
+    double mean_work_s; /**< expected work, absence counting 0; unfinished work in full */
+    double minimum_s;   /**< least of its likely work; 0 if it may be absent */
+    double maximum_s;   /**< greatest of its likely work */
+    double entropy;     /**< of its work class (or choice), nats */
+} llmsched_stage_belief;
+
+/** Reads the belief about a stage; for a finished or absent one all is 0 but presence. @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_quantifier_stage(llmsched_quantifier *quantifier,
+                                                       uint32_t stage,
+                                                       llmsched_stage_belief *belief,
+                                                       llmsched_error *err);
+
+/** Remaining work of one resource, over all unfinished stages, present or possible, those running
+ * in full. @since 0.1 */
+typedef struct llmsched_remaining {
+    uint32_t size;     /**< sizeof(llmsched_remaining) */
+    uint32_t reserved; /**< 0 */
+    double mean_s;     /**< exact under the network */
+    double lo_s;       /**< sum of the stages' minima */
+    double hi_s;       /**< sum of their maxima */
+} llmsched_remaining;
+
+/**
+ * Remaining work.
+ * @param[in] kind  LLMSCHED_STAGE_LLM, LLMSCHED_STAGE_REGULAR, or 0 for both together
+ * @since 0.1. Cost: one pass over the clique tree after new evidence, then O(stages).
+ */
+LLMSCHED_API llmsched_status llmsched_quantifier_remaining(llmsched_quantifier *quantifier,
+                                                           uint32_t kind,
+                                                           llmsched_remaining *remaining,
+                                                           llmsched_error *err);
+
+/** Variance of the remaining work (seconds squared), exact under the network. @since 0.1 */
+LLMSCHED_API llmsched_status llmsched_quantifier_variance(llmsched_quantifier *quantifier,
+                                                          uint32_t kind, double *variance,
+                                                          llmsched_error *err);
+
+/**
+ * Quantiles of the remaining work, by seeded sampling from the posterior (`samples` draws; the same
+ * evidence and seed give the same answer).
+ * @param[in]  levels     each in (0, 1), @p count of them
+ * @param[out] quantiles  @p count values
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_quantifier_quantiles(llmsched_quantifier *quantifier,
+                                                           uint32_t kind, const double *levels,
+                                                           uint32_t count, double *quantiles,
+                                                           llmsched_error *err);
+
+/**
+ * Mean of the remaining critical path: longest path through the unfinished stages, a stage counting
+ * its longest task, by the same sampling. @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_quantifier_critical_path(llmsched_quantifier *quantifier,
+                                                               double *mean_s, llmsched_error *err);
+
+/** Entropy H(X | evidence) of a stage's variable, nats; 0 for a finished one. @since 0.1 */
+LLMSCHED_API llmsched_status llmsched_quantifier_entropy(llmsched_quantifier *quantifier,
+                                                         uint32_t stage, double *entropy,
+                                                         llmsched_error *err);
+
+/** I(stage ; others | evidence) over work variables, the others taken together; nats. @since 0.1 */
+LLMSCHED_API llmsched_status llmsched_quantifier_information(llmsched_quantifier *quantifier,
+                                                             uint32_t stage, const uint32_t *others,
+                                                             uint32_t count, double *information,
+                                                             llmsched_error *err);
+
+/**
+ * Uncertainty reduction R of a present, unfinished stage (docs/algorithms.md section 3): I(X ; Y |
+ * e) times the sum of the ranges of the Y, where Y are the unfinished stages reachable from X in
+ * the network, at most M; plus the entropy of dynamic choices that X resolves. Never negative; 0
+ * when X tells nothing.
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_quantifier_reduction(llmsched_quantifier *quantifier,
+                                                           uint32_t stage, double *reduction,
+                                                           llmsched_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
