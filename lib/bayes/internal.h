@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What lib/bayes offers to lib/profile and lib/quantify: it knows nothing of
+ * stages or scheduling, only of discrete variables and tables.
+ */
+#ifndef LLS_BAYES_INTERNAL_H
+#define LLS_BAYES_INTERNAL_H
+
+#include "base/internal.h"
+#include "llmsched/network.h"
+
+/* --- network.c ------------------------------------------------------------ */
+
+/* One node as it is put together; everything is copied. */
+typedef struct lls_node_spec {
+    const char *name;
+    uint32_t state_count;           /* >= 1 */
+    const char *const *state_names; /* NULL: "0", "1", ... */
+    const uint32_t *parents;
+    uint32_t parent_count;
+    const double *table; /* parents[0] slowest, own state fastest */
+} lls_node_spec;
+
+/* Checks as llmsched_network_from_json() does (rows sum to 1, no cycle, limits). */
+llmsched_status lls_network_create(const llmsched_context *context, const char *name,
+                                   const lls_node_spec *nodes, uint32_t count,
+                                   llmsched_network **network, llmsched_error *err);
+/* The same from / to a JSON value inside a larger document. where: its path, for messages. */
+llmsched_status lls_network_from_json(const llmsched_context *context, const lls_json *json,
+                                      const char *where, llmsched_network **network,
+                                      llmsched_error *err);
+lls_json *lls_network_to_json(const llmsched_network *network); /* NULL: out of memory */
+
+/* --- discretise.c: durations -> bins (algorithms.md section 2) ------------- */
+
+typedef struct lls_bin {
+    double mean, minimum, maximum; /* of the values that fell in */
+    double upper; /* values <= upper, above the bin below's, belong here; the last is INFINITY */
+    uint64_t count;
+} lls_bin;
+
+/*
+ * Equal-frequency bins in log space: at most `bins` of them, ties merged (equal values never
+ * straddle a cut), bins that hold fewer than `thin` values joined with a neighbour. values: n >= 1
+ * finite, >= 0, any order, left as they are. Cuts lie half-way (in log space where both sides are
+ * positive) between the neighbouring values. Returns the number of bins in *count (>= 1).
+ */
+llmsched_status lls_discretise(const llmsched_context *context, const double *values, size_t n,
+                               uint32_t bins, uint32_t thin, lls_bin *out, uint32_t *count,
+                               llmsched_error *err);
+/* Bin of a value; NaN is the caller's fault. */
+uint32_t lls_bin_of(const lls_bin *bins, uint32_t count, double value);
+
+/* --- learn.c: structure and parameters ------------------------------------- */
+
+#define LLS_STATE_MISSING UINT16_MAX
+
+typedef enum lls_score { LLS_SCORE_BIC, LLS_SCORE_BDEU } lls_score;
+
+typedef struct lls_learn_options {
+    lls_score score;
+    double ess;           /* BDeu's a; > 0 */
+    uint32_t max_parents; /* per node */
+    /* Width guard: the largest table of the moral graph's elimination, in entries; 0: no guard. */
+    uint64_t max_clique;
+    double prior; /* Dirichlet weight of a parent configuration, spread over the states; > 0 */
+    /* NULL, or columns * columns: [child * columns + parent] != 0 forbids the arc. */
+    const uint8_t *forbidden;
+} lls_learn_options;
+
+typedef struct lls_table {
+    const uint16_t *cells; /* row-major rows x columns; LLS_STATE_MISSING where unknown */
+    size_t rows;
+    uint32_t columns;
+    const uint32_t *states; /* per column */
+    const double *weights;  /* per row, or NULL: 1 each */
+} lls_table;
+
+/*
+ * Parents only from columns further left: the exact best set of each node over all subsets of at
+ * most max_parents, equal scores going to fewer parents, then to lower columns; then the guard.
+ * parents: columns * max_parents room, parent_count: columns. *score (may be NULL): total, natural
+ * log.
+ */
+llmsched_status lls_learn_structure(const llmsched_context *context, const lls_table *table,
+                                    const lls_learn_options *options, uint32_t *parents,
+                                    uint32_t *parent_count, double *score, llmsched_error *err);
+/*
+ * Posterior-mean tables (N_ijk + prior / r) / (N_ij + prior) for a given structure, complete for
+ * every parent configuration. Rows with a missing cell in the family are left out of that family.
+ */
+llmsched_status lls_learn_network(const llmsched_context *context, const lls_table *table,
+                                  const char *name, const char *const *names,
+                                  const uint32_t *parents, const uint32_t *parent_count,
+                                  uint32_t parents_stride, double prior, llmsched_network **network,
+                                  llmsched_error *err);
+
+/*
+ * The same with BDeu's prior, ess spread over the whole table of q configurations:
+ * (N_ijk + ess / (q r)) / (N_ij + ess / q).
+ */
+llmsched_status lls_learn_network_bdeu(const llmsched_context *context, const lls_table *table,
+                                       const char *name, const char *const *names,
+                                       const uint32_t *parents, const uint32_t *parent_count,
+                                       uint32_t parents_stride, double ess,
+                                       llmsched_network **network, llmsched_error *err);
+
+/* --- likelihood.c --------------------------------------------------------- */
+
+/* Log-likelihood of a table under a network whose nodes are its columns; a family with a missing
+ * cell is left out. */
+double lls_log_likelihood(const llmsched_network *network, const lls_table *table);
+
+/* --- inference.c: beyond the public calls ----------------------------------- */
+
+/* Where each node's states begin in what follows: node_count + 1 values. */
+const uint32_t *lls_inference_offsets(const llmsched_inference *inference);
+/*
+ * All marginals at once into out, the nodes' states one after another by the offsets. One pass over
+ * the clique tree, no allocation.
+ */
+llmsched_status lls_inference_marginals(llmsched_inference *inference, double *out,
+                                        llmsched_error *err);
+
+/*
+ * Mean and variance of sum over nodes of value(node, state) under the posterior, exactly: first and
+ * second moments ride on the messages of one collect pass. values: laid out as marginals (offsets).
+ */
+llmsched_status lls_inference_moments(llmsched_inference *inference, const double *values,
+                                      double *mean, double *variance, llmsched_error *err);
+
+/* Draws one joint state of all nodes from the posterior. states: node_count. */
+llmsched_status lls_inference_sample(llmsched_inference *inference, lls_random *random,
+                                     uint32_t *states, llmsched_error *err);
+
+#endif

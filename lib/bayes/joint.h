@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The joint distribution of a few nodes by variable elimination over the nodes that matter:
+ * ancestors of the set and of the evidence (everything else is barren and sums to 1), and of those
+ * only what evidence does not cut off.
+ */
+#ifndef LLS_BAYES_JOINT_H
+#define LLS_BAYES_JOINT_H
+
+#include "bayes/elimination.h"
+#include "bayes/factor.h"
+#include "llmsched/network.h"
+
+/*
+ * Nodes get a place: eliminated ones 0, 1, ... in their order, then the nodes asked for in theirs.
+ * A factor waits at the first of its places, in the list of that bucket; factors over the asked
+ * nodes alone wait in the last bucket.
+ */
+typedef struct lls_joint_factor {
+    uint32_t scope, count; /* from here in places and strides, ascending */
+    const double *data;    /* NULL: a message */
+    uint64_t message;      /* where it stands in the arena */
+    uint32_t next;         /* in the same bucket; LLS_NONE32 ends */
+} lls_joint_factor;
+
+/* Scratch, kept from call to call; it only grows. */
+typedef struct lls_joint {
+    const llmsched_context *context;
+    /* Per node. */
+    bool *ancestor, *reached, *stop, *seen;
+    uint32_t *stack, *hidden, *families, *place;
+    uint32_t *head, *tail; /* per bucket, one more than nodes */
+    size_t *extents;       /* per place */
+    uint32_t hidden_count, family_count;
+
+    lls_elimination elimination;
+    lls_joint_factor *factors;
+    uint32_t factor_count, factor_capacity;
+    uint32_t *places;
+    size_t *strides;
+    uint32_t scope_count, place_capacity, stride_capacity;
+    lls_operand *operands;
+    lls_loop *loops;
+    uint32_t operand_capacity, loop_capacity;
+    double *arena;
+    uint32_t arena_capacity;
+} lls_joint;
+
+bool lls_joint_init(lls_joint *joint, const llmsched_context *context, uint32_t nodes);
+void lls_joint_finish(lls_joint *joint);
+
+/* --- relevance.c ------------------------------------------------------------------- */
+
+/* Unobserved, with a choice of states. */
+bool lls_is_hidden(const llmsched_inference *inference, uint32_t node);
+/* ancestor[]: the nodes, the evidence, and all above them. */
+void lls_mark_ancestors(llmsched_inference *inference, const uint32_t *nodes, uint32_t count);
+/*
+ * hidden: what is connected with the nodes (hidden ones) in the moral graph of the ancestors, the
+ * observed taken out; families: whose tables connect them. Nodes with stop[] are reached, but not
+ * passed.
+ */
+void lls_reach(llmsched_inference *inference, const uint32_t *nodes, uint32_t count);
+
+/* --- joint.c ------------------------------------------------------------------------ */
+
+/*
+ * P(nodes | evidence) for distinct hidden nodes, nodes[0] slowest. *table lies in the scratch, up
+ * to the next call. The evidence must be known to be possible; stop[] must be clear.
+ */
+llmsched_status lls_joint_table(llmsched_inference *inference, const uint32_t *nodes,
+                                uint32_t count, const double **table, uint64_t *size,
+                                llmsched_error *err);
+
+#endif

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Joints, entropy and mutual information against enumeration and closed forms.
+ */
+#include "context.h"
+#include "networks.h"
+#include "twin.h"
+
+static llmsched_error err;
+static struct draft draft;
+
+static llmsched_inference *infer(const llmsched_network *network)
+{
+    llmsched_inference *inference = NULL;
+    assert_ok(llmsched_inference_create(network, &inference, &err), err);
+    return inference;
+}
+
+static double information(llmsched_inference *inf, uint32_t x, const uint32_t *others,
+                          uint32_t count)
+{
+    double value = -1.0;
+    assert_ok(llmsched_inference_mutual_information(inf, x, others, count, &value, &err), err);
+    assert_true(value >= 0.0);
+    return value;
+}
+
+/* --- against enumeration ---------------------------------------------------------- */
+
+/* A random subset of the nodes in random order. */
+static uint32_t draw_set(lls_random *random, uint32_t nodes, uint32_t most, uint32_t *set)
+{
+    uint32_t all[TWIN_NODES], count = lls_random_below(random, (most < nodes ? most : nodes) + 1);
+    for (uint32_t i = 0; i < nodes; i++)
+        all[i] = i;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t j = i + lls_random_below(random, nodes - i), swap = all[j];
+        all[j] = all[i];
+        set[i] = all[i] = swap;
+    }
+    return count;
+}
+
+static void check_joint(llmsched_inference *inf, const struct twin *t, const uint32_t *set,
+                        uint32_t count)
+{
+    size_t size = twin_joint_size(t, set, count);
+    double *got = calloc(size, sizeof *got), *want = calloc(size, sizeof *want), h;
+    twin_joint(t, set, count, want);
+    assert_ok(llmsched_inference_joint(inf, set, count, got, size, &err), err);
+    for (size_t i = 0; i < size; i++)
+        assert_double_equal(got[i], want[i], 1e-12);
+    assert_ok(llmsched_inference_entropy(inf, set, count, &h, &err), err);
+    assert_double_equal(h, twin_entropy(t, set, count), 1e-12);
+    assert_true(h >= 0.0);
+    free(want);
+    free(got);
+}
+
+static void check_totals(llmsched_inference *inf, const struct twin *t)
+{
+    uint32_t all[TWIN_NODES], others[TWIN_NODES];
+    double h, value;
+    for (uint32_t i = 0; i < t->nodes; i++)
+        all[i] = i;
+    assert_ok(llmsched_inference_total_entropy(inf, &h, &err), err);
+    assert_double_equal(h, twin_entropy(t, all, t->nodes), 1e-12);
+    for (uint32_t x = 0; x < t->nodes; x++) {
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < t->nodes; i++)
+            if (i != x)
+                others[count++] = i;
+        assert_ok(llmsched_inference_total_information(inf, x, &value, &err), err);
+        assert_double_equal(value, twin_information(t, x, others, count), 1e-12);
+        assert_true(value >= 0.0);
+    }
+}
+
+static void check_all(llmsched_inference *inf, const struct twin *t, lls_random *random)
+{
+    uint32_t set[TWIN_NODES];
+    for (int i = 0; i < 4; i++) {
+        uint32_t count = draw_set(random, t->nodes, 4, set);
+        check_joint(inf, t, set, count);
+        if (count > 0)
+            assert_double_equal(information(inf, set[0], set + 1, count - 1),
+                                twin_information(t, set[0], set + 1, count - 1), 1e-12);
+    }
+    check_totals(inf, t);
+}
+
+static void draw_evidence(struct twin *t, llmsched_inference *inf, lls_random *random,
+                          double (*likelihoods)[8])
+{
+    llmsched_inference_clear(inf);
+    for (uint32_t i = 0; i < t->nodes; i++) {
+        uint32_t what = lls_random_below(random, 5);
+        t->observed[i] = what == 0 ? lls_random_below(random, t->states[i]) : UINT32_MAX;
+        t->likelihood[i] = what == 1 ? likelihoods[i] : NULL;
+        for (uint32_t s = 0; s < t->states[i]; s++)
+            likelihoods[i][s] =
+                s == 0 ? 3.0 : lls_random_below(random, 2) * lls_random_uniform(random);
+        if (what == 0)
+            assert_ok(llmsched_inference_set_state(inf, i, t->observed[i], &err), err);
+        else if (what == 1)
+            assert_ok(llmsched_inference_set_likelihood(inf, i, likelihoods[i], t->states[i], &err),
+                      err);
+    }
+    twin_update(t);
+}
+
+static void test_random_networks(void **state)
+{
+    (void)state;
+    lls_random random;
+    double likelihoods[TWIN_NODES][8];
+    int possible = 0;
+    lls_random_seed(&random, 30);
+    for (int round = 0; round < 120; round++) {
+        draft_random(&draft, &random, 1 + lls_random_below(&random, 7), 3, 3,
+                     round % 3 ? 0.3 : 0.0);
+        llmsched_network *n = draft_build(&draft, context);
+        llmsched_inference *inf = infer(n);
+        struct twin t;
+        twin_start(&t, n);
+        for (int query = 0; query < 4; query++) {
+            draw_evidence(&t, inf, &random, likelihoods);
+            if (t.total == 0.0)
+                continue;
+            check_all(inf, &t, &random);
+            possible++;
+        }
+        twin_finish(&t);
+        llmsched_inference_destroy(inf);
+        llmsched_network_release(n);
+    }
+    assert_true(possible > 200);
+}
+
+/* --- what information must and must not say ------------------------------------------- */
+
+/* Two fair coins 0 and 1, their exclusive or 2, and a node 3 on its own. */
+static llmsched_network *coins(void)
+{
+    const double fair[2] = {0.5, 0.5}, xor_table[8] = {1, 0, 0, 1, 0, 1, 1, 0};
+    memset(&draft, 0, sizeof draft);
+    for (uint32_t i = 0; i < 4; i++) {
+        draft_node(&draft, i, 2);
+        memcpy(draft.tables[i], fair, sizeof fair);
+    }
+    draft_arc(&draft, 0, 2);
+    draft_arc(&draft, 1, 2);
+    memcpy(draft.tables[2], xor_table, sizeof xor_table);
+    return draft_build(&draft, context);
+}
+
+/* The joint set, not a sum over pairs: each coin alone tells nothing of the exclusive or. */
+static void test_joint_set(void **state)
+{
+    (void)state;
+    llmsched_network *n = coins();
+    llmsched_inference *inf = infer(n);
+    const uint32_t both[3] = {0, 1, 3};
+    double total;
+    assert_true(information(inf, 2, both, 1) == 0.0);
+    assert_true(information(inf, 2, both + 1, 1) == 0.0);
+    assert_double_equal(information(inf, 2, both, 2), log(2.0), 1e-15);
+    assert_double_equal(information(inf, 2, both, 3), log(2.0), 1e-15);
+    assert_ok(llmsched_inference_total_information(inf, 2, &total, &err), err);
+    assert_double_equal(total, log(2.0), 1e-15);
+    assert_ok(llmsched_inference_total_entropy(inf, &total, &err), err);
+    assert_double_equal(total, 3 * log(2.0), 1e-15);
+    /* With one coin known the other and the result tell each other everything. */
+    assert_ok(llmsched_inference_set_state(inf, 0, 1, &err), err);
+    assert_double_equal(information(inf, 2, both + 1, 1), log(2.0), 1e-15);
+    llmsched_inference_destroy(inf);
+    llmsched_network_release(n);
+}
+
+/* High entropy alone is not information: exactly 0, not rounding. */
+static void test_independent_is_zero(void **state)
+{
+    (void)state;
+    llmsched_network *n = coins();
+    llmsched_inference *inf = infer(n);
+    const uint32_t others[3] = {0, 1, 2};
+    double h, total;
+    assert_true(information(inf, 3, others, 3) == 0.0);
+    assert_ok(llmsched_inference_total_information(inf, 3, &total, &err), err);
+    assert_true(total == 0.0);
+    const uint32_t three = 3;
+    assert_ok(llmsched_inference_entropy(inf, &three, 1, &h, &err), err);
+    assert_double_equal(h, log(2.0), 1e-15);
+    assert_true(information(inf, 3, NULL, 0) == 0.0);
+    /* An observed node has nothing to tell, nor to be told. */
+    assert_ok(llmsched_inference_set_state(inf, 2, 1, &err), err);
+    assert_true(information(inf, 2, others, 2) == 0.0);
+    assert_true(information(inf, 3, others + 2, 1) == 0.0);
+    assert_ok(llmsched_inference_total_information(inf, 2, &total, &err), err);
+    assert_true(total == 0.0);
+    /* Yet it couples the coins, which its observation makes opposite. */
+    assert_double_equal(information(inf, 0, others + 1, 1), log(2.0), 1e-15);
+    llmsched_inference_destroy(inf);
+    llmsched_network_release(n);
+}
+
+/* In a chain the nearest tells all: far ones are screened off, however large their joint would be.
+ */
+static void test_screening(void **state)
+{
+    (void)state;
+    enum { LENGTH = 16, STATES = 7 };
+    lls_random random;
+    lls_random_seed(&random, 31);
+    memset(&draft, 0, sizeof draft);
+    for (uint32_t i = 0; i < LENGTH; i++) {
+        draft_node(&draft, i, STATES);
+        if (i > 0)
+            draft_arc(&draft, i - 1, i);
+    }
+    draft_fill(&draft, &random, 0.0);
+    llmsched_network *n = draft_build(&draft, context);
+    llmsched_inference *inf = infer(n);
+    uint32_t others[LENGTH];
+    for (uint32_t i = 0; i < LENGTH - 1; i++)
+        others[i] = i + 1;
+    /* 7^15 joint states would not fit max_table. */
+    double nearest = information(inf, 0, others, 1), total;
+    assert_true(nearest > 0.0);
+    assert_double_equal(information(inf, 0, others, LENGTH - 1), nearest, 1e-14);
+    assert_ok(llmsched_inference_total_information(inf, 0, &total, &err), err);
+    assert_double_equal(total, nearest, 1e-14);
+    assert_true(information(inf, 0, others + 3, 1) < nearest);
+    /* What an observation cuts apart adds up: an entropy of 15 nodes in groups. */
+    double h, sum = 0.0;
+    for (uint32_t i = 1; i < LENGTH; i += 2)
+        assert_ok(llmsched_inference_set_state(inf, i, i % STATES, &err), err);
+    for (uint32_t i = 0; i < LENGTH; i += 2) {
+        assert_ok(llmsched_inference_entropy(inf, &i, 1, &h, &err), err);
+        sum += h;
+    }
+    assert_ok(llmsched_inference_entropy(inf, others, LENGTH - 1, &h, &err), err);
+    const uint32_t first = 0;
+    double own;
+    assert_ok(llmsched_inference_entropy(inf, &first, 1, &own, &err), err);
+    assert_double_equal(h + own, sum, 1e-13);
+    assert_ok(llmsched_inference_total_entropy(inf, &h, &err), err);
+    assert_double_equal(h, sum, 1e-12);
+    llmsched_inference_destroy(inf);
+    llmsched_network_release(n);
+}
+
+/* --- refusals ------------------------------------------------------------------------- */
+
+static void test_arguments(void **state)
+{
+    (void)state;
+    llmsched_network *n = coins();
+    llmsched_inference *inf = infer(n);
+    const uint32_t twice[2] = {1, 1}, out[1] = {4}, both[2] = {0, 1};
+    double p[8] = {7, 7, 7, 7}, x = 7;
+    assert_fails(LLMSCHED_ERROR_INVALID, "twice",
+                 llmsched_inference_joint(inf, twice, 2, p, 4, &err), err);
+    assert_fails(LLMSCHED_ERROR_NOT_FOUND, "node 4",
+                 llmsched_inference_joint(inf, out, 1, p, 2, &err), err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "4 joint",
+                 llmsched_inference_joint(inf, both, 2, p, 5, &err), err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "NULL",
+                 llmsched_inference_joint(inf, both, 2, NULL, 4, &err), err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "NULL", llmsched_inference_joint(inf, NULL, 2, p, 4, &err),
+                 err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "NULL",
+                 llmsched_inference_joint(NULL, both, 2, p, 4, &err), err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "twice",
+                 llmsched_inference_entropy(inf, twice, 2, &x, &err), err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "NULL",
+                 llmsched_inference_entropy(inf, both, 2, NULL, &err), err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "NULL", llmsched_inference_total_entropy(inf, NULL, &err),
+                 err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "among the others",
+                 llmsched_inference_mutual_information(inf, 1, both, 2, &x, &err), err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "twice",
+                 llmsched_inference_mutual_information(inf, 0, twice, 2, &x, &err), err);
+    assert_fails(LLMSCHED_ERROR_NOT_FOUND, "node 4",
+                 llmsched_inference_mutual_information(inf, 4, both, 2, &x, &err), err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "NULL",
+                 llmsched_inference_mutual_information(inf, 2, both, 2, NULL, &err), err);
+    assert_fails(LLMSCHED_ERROR_NOT_FOUND, "node 4",
+                 llmsched_inference_total_information(inf, 4, &x, &err), err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "NULL",
+                 llmsched_inference_total_information(inf, 0, NULL, &err), err);
+    assert_true(p[0] == 7 && p[3] == 7 && x == 7);
+    llmsched_inference_destroy(inf);
+    llmsched_network_release(n);
+}
+
+/* A node and its seven children: 2^8 joint states where 64 are allowed. */
+static void test_limits(void **state)
+{
+    (void)state;
+    struct failing f = {0};
+    llmsched_allocator allocator = failing_allocator(&f);
+    llmsched_context_options options = {
+        .size = sizeof options, .allocator = &allocator, .max_table = 64};
+    llmsched_context *own = NULL;
+    lls_random random;
+    uint32_t nodes[8];
+    double x = 7, p[256];
+    lls_random_seed(&random, 32);
+    assert_ok(llmsched_context_create(&options, &own, &err), err);
+    memset(&draft, 0, sizeof draft);
+    for (uint32_t i = 0; i < 8; i++) {
+        nodes[i] = i;
+        draft_node(&draft, i, 2);
+        if (i > 0)
+            draft_arc(&draft, 0, i);
+    }
+    draft_fill(&draft, &random, 0.0);
+    llmsched_network *n = draft_build(&draft, own);
+    llmsched_inference *inf = NULL;
+    assert_ok(llmsched_inference_create(n, &inf, &err), err);
+    assert_fails(LLMSCHED_ERROR_LIMIT, "max_table",
+                 llmsched_inference_joint(inf, nodes, 8, p, 256, &err), err);
+    assert_fails(LLMSCHED_ERROR_LIMIT, "max_table",
+                 llmsched_inference_entropy(inf, nodes, 8, &x, &err), err);
+    assert_fails(LLMSCHED_ERROR_LIMIT, "max_table",
+                 llmsched_inference_total_information(inf, 0, &x, &err), err);
+    assert_true(x == 7);
+    /* A smaller question is answered by the same calculator. */
+    assert_ok(llmsched_inference_entropy(inf, nodes, 6, &x, &err), err);
+    assert_ok(llmsched_inference_total_entropy(inf, &x, &err), err);
+    llmsched_inference_destroy(inf);
+    llmsched_network_release(n);
+    llmsched_context_destroy(own);
+    assert_int_equal(f.live, 0);
+}
+
+/* --- memory ------------------------------------------------------------------------------ */
+
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    llmsched_status status = LLMSCHED_ERROR_MEMORY;
+    const uint32_t nodes[3] = {7, 0, 3};
+    double first = 0.0;
+    lls_random random;
+    uint64_t fail_at;
+    lls_random_seed(&random, 33);
+    draft_random(&draft, &random, 8, 3, 3, 0.0);
+    for (fail_at = 1; status == LLMSCHED_ERROR_MEMORY; fail_at++) {
+        struct failing f = {0};
+        llmsched_allocator allocator = failing_allocator(&f);
+        llmsched_context_options options = {.size = sizeof options, .allocator = &allocator};
+        llmsched_context *own = NULL;
+        llmsched_inference *inf = NULL;
+        double h = -1.0;
+        assert_ok(llmsched_context_create(&options, &own, &err), err);
+        llmsched_network *n = draft_build(&draft, own);
+        assert_ok(llmsched_inference_create(n, &inf, &err), err);
+        f.fail_at = f.calls + fail_at;
+        status = llmsched_inference_entropy(inf, nodes, 3, &h, &err);
+        assert_true(status == LLMSCHED_OK || status == LLMSCHED_ERROR_MEMORY);
+        assert_true(status == LLMSCHED_OK || h == -1.0);
+        /* The calculator is whole: the same call now succeeds. */
+        assert_ok(llmsched_inference_entropy(inf, nodes, 3, &h, &err), err);
+        assert_true(fail_at == 1 || h == first);
+        first = h;
+        llmsched_inference_destroy(inf);
+        llmsched_network_release(n);
+        llmsched_context_destroy(own);
+        assert_int_equal(f.live, 0);
+    }
+    assert_int_equal(status, LLMSCHED_OK);
+    assert_true(fail_at > 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_networks),     cmocka_unit_test(test_joint_set),
+        cmocka_unit_test(test_independent_is_zero), cmocka_unit_test(test_screening),
+        cmocka_unit_test(test_arguments),           cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_out_of_memory),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
