@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What lib/profile offers to lib/quantify and lib/schedule: the parts of a
+ * profile, and the rule that ties a revealed stage to the template.
+ */
+#ifndef LLS_PROFILE_INTERNAL_H
+#define LLS_PROFILE_INTERNAL_H
+
+#include "base/internal.h"
+#include "bayes/internal.h"
+#include "dag/internal.h"
+#include "llmsched/profiler.h"
+
+/* Name of the class that gathers rare names. */
+#define LLS_CLASS_OTHER "*"
+/* Ids of the stages of an induced template that stand for all beyond max_stages. */
+#define LLS_MORE_LLM "*more-llm"
+#define LLS_MORE_TOOL "*more-tool"
+
+/* Everything a profile knows of one template stage. */
+typedef struct lls_profiled_stage {
+    uint32_t kind;
+    uint32_t work_node;   /* LLMSCHED_INDEX_NONE: no variable */
+    uint32_t prompt_node; /* LLMSCHED_INDEX_NONE: no variable */
+    bool aggregate;
+    double presence, mean_work, mean_span;
+    uint32_t bin_count;    /* work bins */
+    uint32_t prompt_count; /* prompt bins */
+    lls_bin *bins;
+    double *spans; /* per work bin: mean alone time of the longest task */
+    lls_bin *prompts;
+} lls_profiled_stage;
+
+struct llmsched_profile {
+    atomic_uint_fast32_t references;
+    llmsched_context *context;
+    char *name;
+    llmsched_dag *dag;
+    llmsched_network *network;
+    lls_profiled_stage *stages; /* one per stage of dag */
+    uint32_t stage_count;
+
+    /* A class is a (kind, name) of the template. */
+    uint32_t class_count;
+    lls_map classes; /* "kind:name" -> class */
+    uint32_t *class_kinds;
+    const char **class_names; /* owned by dag */
+    uint32_t aggregates[4];   /* per kind: the aggregate stage or LLMSCHED_INDEX_NONE */
+
+    /* Stages that some run revealed when this one ended: CSR over stages. What no unfinished stage
+     * leads to any more will not come. Unlike dag's edges these may form cycles. */
+    uint32_t *successor_start, *successors;
+
+    uint64_t run_count;
+    double mean_llm_s, mean_tool_s; /* of a run */
+    double mean_stage_s[4];         /* per kind: work of a stage */
+    double log_likelihood;
+};
+
+/* class.c */
+
+/* Class of a stage's kind and name: its own, else the one of rare names, else LLS_NONE32. */
+uint32_t lls_profile_class(const llmsched_profile *profile, uint32_t kind, const char *name);
+/* Template stage of the k-th stage of a class (from 0): past the last the kind's aggregate, else
+ * LLS_NONE32. */
+uint32_t lls_profile_stage_of(const llmsched_profile *profile, uint32_t class_number, uint32_t kind,
+                              uint32_t occurrence);
+/* Fills classes, class_kinds, class_names and aggregates from dag and the stages' aggregate marks.
+ */
+llmsched_status lls_profile_index(llmsched_profile *profile, llmsched_error *err);
+
+/* profile.c */
+llmsched_status lls_profile_new(const llmsched_context *context, const char *name,
+                                uint32_t stage_count, llmsched_profile **profile,
+                                llmsched_error *err);
+
+/* observation.c: runs as the profiler keeps them */
+typedef struct lls_seen_stage {
+    uint32_t kind;
+    uint32_t name;                       /* number of the name in the profiler's table */
+    uint32_t parent_start, parent_count; /* in seen_run.parents: places in the order of revealing */
+    uint32_t choice;
+    double prompt_tokens, work, span;
+} lls_seen_stage;
+
+typedef struct lls_seen_run {
+    uint32_t stage_count;
+    lls_seen_stage *stages; /* in the order in which they are revealed when each starts as soon as
+                               it is ready */
+    uint32_t *parents;
+} lls_seen_run;
+
+struct llmsched_profiler {
+    llmsched_context *context;
+    char *name;
+    llmsched_dag *dag;                 /* NULL: to be induced */
+    llmsched_profiler_options options; /* defaults filled in */
+    lls_seen_run *runs;
+    uint32_t run_count, run_capacity;
+    lls_map name_numbers; /* stage name -> number */
+    char **names;
+    uint32_t name_count, name_capacity;
+};
+
+llmsched_status lls_seen_run_create(llmsched_profiler *profiler, const llmsched_run *run,
+                                    lls_seen_run *seen, llmsched_error *err);
+void lls_seen_run_free(const llmsched_context *context, lls_seen_run *run);
+
+/* induce.c: a template for runs without one. */
+llmsched_status lls_induce_dag(const llmsched_profiler *profiler, llmsched_dag **dag,
+                               llmsched_error *err);
+
+/* match.c: which template stage each stage of each run is. */
+typedef struct lls_matching {
+    uint32_t *start;    /* [run]: where its stages begin in stage_of; run_count + 1 values */
+    uint32_t *stage_of; /* by place in the order of revealing; LLS_NONE32: none */
+} lls_matching;
+
+llmsched_status lls_match(const llmsched_profiler *profiler, const llmsched_profile *profile,
+                          lls_matching *matching, llmsched_error *err);
+void lls_matching_free(const llmsched_context *context, lls_matching *matching);
+
+/* summarise.c: presence, means, bins, successors of a profile whose dag and classes are set. */
+llmsched_status lls_summarise(const llmsched_profiler *profiler, const lls_matching *matching,
+                              llmsched_profile *profile, llmsched_error *err);
+/* What run r did in template stage t, summed over the stages matched to it. */
+typedef struct lls_amount {
+    bool present;
+    uint32_t choice;
+    double work, span, prompt;
+} lls_amount;
+/* amounts: stage_count of them. */
+void lls_run_amounts(const llmsched_profiler *profiler, const lls_matching *matching, uint32_t run,
+                     uint32_t stage_count, lls_amount *amounts);
+
+/* network.c: assigns the variables and learns the network. */
+llmsched_status lls_fit_network(const llmsched_profiler *profiler, const lls_matching *matching,
+                                llmsched_profile *profile, llmsched_error *err);
+
+#endif
