@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Belief about stages and remaining work under the evidence (algorithms.md
+ * section 4). Unfinished work counts in full, also what runs already; of an
+ * aggregate only what is not done yet.
+ */
+#include "quantify/internal.h"
+
+#include <math.h>
+
+static bool counts(const llmsched_quantifier *q, uint32_t stage, uint32_t kind)
+{
+    uint32_t own = q->profile->stages[stage].kind;
+    return own != LLMSCHED_STAGE_DYNAMIC && (kind == 0 || kind == own) && lls_stage_open(q, stage);
+}
+
+bool lls_stage_open(const llmsched_quantifier *q, uint32_t stage)
+{
+    uint32_t state = q->evidence[stage].state;
+    return state != LLMSCHED_EVIDENCE_ABSENT && state != LLMSCHED_EVIDENCE_FINISHED;
+}
+
+/* Mean of a bin's values beyond an age inside it, its values taken as spread evenly above its mean.
+ */
+static double beyond(const lls_bin *bin, double age)
+{
+    if (age <= bin->minimum)
+        return bin->mean;
+    return fmax(bin->mean, age < bin->maximum ? (age + bin->maximum) / 2 : age);
+}
+
+double lls_bin_value(const llmsched_quantifier *q, uint32_t stage, uint32_t bin)
+{
+    const lls_bin *b = &q->profile->stages[stage].bins[bin];
+    const llmsched_stage_evidence *e = &q->evidence[stage];
+    if (e->state == LLMSCHED_EVIDENCE_PRESENT)
+        return beyond(b, e->work_s);
+    if (e->state == LLMSCHED_EVIDENCE_PARTIAL)
+        return beyond(b, e->work_s) - e->work_s;
+    return b->mean;
+}
+
+llmsched_status lls_need_marginals(llmsched_quantifier *q, llmsched_error *err)
+{
+    if (q->marginals_known)
+        return LLMSCHED_OK;
+    llmsched_status status = lls_inference_marginals(q->inference, q->marginals, err);
+    q->marginals_known = status == LLMSCHED_OK;
+    return status;
+}
+
+static const double *marginal(const llmsched_quantifier *q, uint32_t stage)
+{
+    return q->marginals + q->offsets[q->profile->stages[stage].work_node];
+}
+
+static double expected_work(const llmsched_quantifier *q, uint32_t stage)
+{
+    const lls_profiled_stage *s = &q->profile->stages[stage];
+    const double *p = marginal(q, stage);
+    double sum = 0;
+    for (uint32_t b = 0; b < s->bin_count; b++)
+        sum += p[1 + b] * lls_bin_value(q, stage, b);
+    return sum;
+}
+
+void lls_stage_range(const llmsched_quantifier *q, uint32_t stage, double *lo, double *hi)
+{
+    const lls_profiled_stage *s = &q->profile->stages[stage];
+    const double *p = marginal(q, stage);
+    double least = INFINITY, greatest = 0, done = 0, age = q->evidence[stage].work_s;
+    if (q->evidence[stage].state == LLMSCHED_EVIDENCE_PARTIAL)
+        done = age;
+    for (uint32_t b = 0; b < s->bin_count; b++) {
+        if (p[1 + b] < q->options.support)
+            continue;
+        least = fmin(least, fmax(s->bins[b].minimum, age));
+        greatest = fmax(greatest, fmax(s->bins[b].maximum, age));
+    }
+    if (p[0] >= q->options.support || least > greatest)
+        least = done;
+    *lo = least - done;
+    *hi = fmax(greatest - done, *lo);
+}
+
+/* --- the calls ------------------------------------------------------------------------ */
+
+static llmsched_status check_stage(const llmsched_quantifier *q, uint32_t stage, const void *output,
+                                   llmsched_error *err)
+{
+    if (q == NULL || output == NULL)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "quantifier and output must not be NULL");
+    if (stage >= q->profile->stage_count)
+        return lls_fail(err, LLMSCHED_ERROR_NOT_FOUND, "quantifier: there is no stage %u", stage);
+    return LLMSCHED_OK;
+}
+
+static llmsched_status check_kind(const llmsched_quantifier *q, uint32_t kind, const void *output,
+                                  llmsched_error *err)
+{
+    if (q == NULL || output == NULL)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "quantifier and output must not be NULL");
+    if (kind > LLMSCHED_STAGE_REGULAR)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "kind must be LLMSCHED_STAGE_LLM, LLMSCHED_STAGE_REGULAR or 0");
+    return LLMSCHED_OK;
+}
+
+/* Closed stages have no remaining work; only their presence is to be said. */
+static void describe_open(const llmsched_quantifier *q, uint32_t stage,
+                          llmsched_stage_belief *belief)
+{
+    const lls_profiled_stage *s = &q->profile->stages[stage];
+    const double *p = marginal(q, stage);
+    uint32_t states = llmsched_network_state_count(q->profile->network, s->work_node);
+    belief->presence = 1 - p[0];
+    belief->entropy = lls_entropy(p, states);
+    if (s->kind == LLMSCHED_STAGE_DYNAMIC)
+        return;
+    belief->mean_work_s = expected_work(q, stage);
+    lls_stage_range(q, stage, &belief->minimum_s, &belief->maximum_s);
+}
+
+llmsched_status llmsched_quantifier_stage(llmsched_quantifier *q, uint32_t stage,
+                                          llmsched_stage_belief *belief, llmsched_error *err)
+{
+    llmsched_status status = check_stage(q, stage, belief, err);
+    if (status == LLMSCHED_OK)
+        status = lls_need_marginals(q, err);
+    if (status != LLMSCHED_OK)
+        return status;
+    llmsched_stage_belief now = {.size = sizeof now};
+    now.presence = q->evidence[stage].state == LLMSCHED_EVIDENCE_FINISHED;
+    if (lls_stage_open(q, stage))
+        describe_open(q, stage, &now);
+    return lls_sized_out(belief, &now, sizeof now, sizeof now, "llmsched_stage_belief", err);
+}
+
+llmsched_status llmsched_quantifier_entropy(llmsched_quantifier *q, uint32_t stage, double *entropy,
+                                            llmsched_error *err)
+{
+    llmsched_stage_belief belief = {.size = sizeof belief};
+    llmsched_status status = check_stage(q, stage, entropy, err);
+    if (status == LLMSCHED_OK)
+        status = llmsched_quantifier_stage(q, stage, &belief, err);
+    if (status == LLMSCHED_OK)
+        *entropy = belief.entropy;
+    return status;
+}
+
+llmsched_status llmsched_quantifier_remaining(llmsched_quantifier *q, uint32_t kind,
+                                              llmsched_remaining *remaining, llmsched_error *err)
+{
+    llmsched_status status = check_kind(q, kind, remaining, err);
+    if (status == LLMSCHED_OK)
+        status = lls_need_marginals(q, err);
+    if (status != LLMSCHED_OK)
+        return status;
+    llmsched_remaining sum = {.size = sizeof sum};
+    for (uint32_t t = 0; t < q->profile->stage_count; t++) {
+        double lo = 0, hi = 0;
+        if (!counts(q, t, kind))
+            continue;
+        lls_stage_range(q, t, &lo, &hi);
+        sum.mean_s += expected_work(q, t);
+        sum.lo_s += lo;
+        sum.hi_s += hi;
+    }
+    return lls_sized_out(remaining, &sum, sizeof sum, sizeof sum, "llmsched_remaining", err);
+}
+
+/* q->values: what each state of each variable adds to the remaining work. */
+static void fill_values(llmsched_quantifier *q, uint32_t kind)
+{
+    uint32_t nodes = llmsched_network_node_count(q->profile->network);
+    for (uint32_t i = 0; i < q->offsets[nodes]; i++)
+        q->values[i] = 0;
+    for (uint32_t t = 0; t < q->profile->stage_count; t++) {
+        const lls_profiled_stage *s = &q->profile->stages[t];
+        for (uint32_t b = 0; counts(q, t, kind) && b < s->bin_count; b++)
+            q->values[q->offsets[s->work_node] + 1 + b] = lls_bin_value(q, t, b);
+    }
+}
+
+llmsched_status llmsched_quantifier_variance(llmsched_quantifier *q, uint32_t kind,
+                                             double *variance, llmsched_error *err)
+{
+    double mean = 0, value = 0;
+    llmsched_status status = check_kind(q, kind, variance, err);
+    if (status != LLMSCHED_OK)
+        return status;
+    fill_values(q, kind);
+    status = lls_inference_moments(q->inference, q->values, &mean, &value, err);
+    if (status == LLMSCHED_OK)
+        *variance = fmax(0, value);
+    return status;
+}
+
+/* --- by sampling ------------------------------------------------------------------------ */
+
+static double drawn_sum(const llmsched_quantifier *q)
+{
+    uint32_t nodes = llmsched_network_node_count(q->profile->network);
+    double sum = 0;
+    for (uint32_t i = 0; i < nodes; i++)
+        sum += q->values[q->offsets[i] + q->states[i]];
+    return sum;
+}
+
+/* A constant apart from the caller's seed, so that other streams of the same seed differ. */
+static void seed(const llmsched_quantifier *q, lls_random *random)
+{
+    lls_random_seed(random, q->options.seed ^ UINT64_C(0x9d5f3a7c11e4b26d));
+}
+
+llmsched_status llmsched_quantifier_quantiles(llmsched_quantifier *q, uint32_t kind,
+                                              const double *levels, uint32_t count,
+                                              double *quantiles, llmsched_error *err)
+{
+    lls_random random;
+    llmsched_status status = check_kind(q, kind, quantiles, err);
+    if (status != LLMSCHED_OK)
+        return status;
+    for (uint32_t i = 0; i < count; i++) {
+        if (levels == NULL || !(levels[i] > 0 && levels[i] < 1))
+            return lls_fail(err, LLMSCHED_ERROR_INVALID, "levels[%u] must be in (0, 1)", i);
+    }
+    fill_values(q, kind);
+    seed(q, &random);
+    for (uint32_t i = 0; i < q->options.samples && status == LLMSCHED_OK; i++) {
+        status = lls_inference_sample(q->inference, &random, q->states, err);
+        q->draws[i] = drawn_sum(q);
+    }
+    if (status != LLMSCHED_OK)
+        return status;
+    lls_sort(q->draws, q->options.samples);
+    for (uint32_t i = 0; i < count; i++)
+        quantiles[i] = lls_quantile_sorted(q->draws, q->options.samples, levels[i]);
+    return LLMSCHED_OK;
+}
+
+/* Longest path to the end of each stage under the drawn states; the greatest of them. */
+static double drawn_path(llmsched_quantifier *q)
+{
+    const uint32_t *order = llmsched_dag_order(q->profile->dag);
+    double longest = 0;
+    for (uint32_t i = 0; i < q->profile->stage_count; i++) {
+        uint32_t t = order[i], parents = 0;
+        const lls_profiled_stage *s = &q->profile->stages[t];
+        const uint32_t *list = llmsched_dag_parents(q->profile->dag, t, &parents);
+        double before = 0;
+        for (uint32_t p = 0; p < parents; p++)
+            before = fmax(before, q->longest[list[p]]);
+        uint32_t state = q->states[s->work_node];
+        if (state > 0 && counts(q, t, 0))
+            before += s->spans[state - 1];
+        q->longest[t] = before;
+        longest = fmax(longest, before);
+    }
+    return longest;
+}
+
+llmsched_status llmsched_quantifier_critical_path(llmsched_quantifier *q, double *mean_s,
+                                                  llmsched_error *err)
+{
+    lls_random random;
+    llmsched_status status = check_kind(q, 0, mean_s, err);
+    if (status != LLMSCHED_OK)
+        return status;
+    seed(q, &random);
+    for (uint32_t i = 0; i < q->options.samples && status == LLMSCHED_OK; i++) {
+        status = lls_inference_sample(q->inference, &random, q->states, err);
+        q->draws[i] = status == LLMSCHED_OK ? drawn_path(q) : 0;
+    }
+    if (status == LLMSCHED_OK)
+        *mean_s = lls_sum(q->draws, q->options.samples) / q->options.samples;
+    return status;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The quantifier's state: one job's evidence, and what has been worked out
+ * from it so far.
+ */
+#ifndef LLS_QUANTIFY_INTERNAL_H
+#define LLS_QUANTIFY_INTERNAL_H
+
+#include "base/internal.h"
+#include "llmsched/quantifier.h"
+#include "profile/internal.h"
+
+struct llmsched_quantifier {
+    llmsched_context *context;
+    llmsched_profile *profile;
+    llmsched_inference *inference;
+    llmsched_quantifier_options options; /* defaults filled in */
+
+    llmsched_stage_evidence *evidence; /* per stage, absences worked out */
+    llmsched_stage_evidence *incoming; /* scratch: the caller's, while it is checked */
+    const uint32_t *offsets;           /* of the nodes in the arrays below */
+    double *marginals;                 /* valid when marginals_known */
+    double *values;                    /* scratch: what each state adds to a sum */
+    bool marginals_known;
+
+    /* Scratch of reach.c and reduction.c. */
+    uint32_t *queue;
+    uint8_t *reached;
+    uint32_t *node_stage; /* stage whose work (or choice) a node is; LLS_NONE32: a prompt */
+    uint32_t *child_start, *children; /* the network's arcs */
+
+    /* Scratch of sampling. */
+    uint32_t *states;
+    double *draws, *longest;
+};
+
+/* belief.c */
+
+/* Work of a stage's bin given what is known of it, over the whole stage; minus what is done for
+ * aggregates. */
+double lls_bin_value(const llmsched_quantifier *q, uint32_t stage, uint32_t bin);
+/* The first half of llmsched_quantifier_set_evidence(): states and absences, the network not yet
+ * asked. */
+llmsched_status lls_quantifier_set_states(llmsched_quantifier *q,
+                                          const llmsched_stage_evidence *evidence,
+                                          llmsched_error *err);
+/* Unfinished: unknown, present or partial. */
+bool lls_stage_open(const llmsched_quantifier *q, uint32_t stage);
+llmsched_status lls_need_marginals(llmsched_quantifier *q, llmsched_error *err);
+/* Range of likely work of an open stage. */
+void lls_stage_range(const llmsched_quantifier *q, uint32_t stage, double *lo, double *hi);
+
+/* reach.c: marks unknown stages that no unfinished stage leads to as absent, in place. */
+void lls_mark_absent(const llmsched_profile *profile, llmsched_stage_evidence *evidence,
+                     uint32_t *queue, uint8_t *reached);
+
+#endif
