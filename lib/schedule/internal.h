@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The scheduler's state.
+ *
+ *   scheduler --- queues (one per model, one for regular tasks)
+ *      |             |--- heap of ready stages by (key, arrival, job, stage)
+ *      |             `--- heap of executors by (full, running, id)
+ *      |--- executors --- list of running tasks
+ *      `--- jobs --- stages --- tasks
+ *
+ * Posting an event changes this state and marks the job dirty; keys are worked out when the next
+ * decision is asked for. So an event that is refused changes nothing, and an estimate that fails
+ * loses no event.
+ */
+#ifndef LLS_SCHEDULE_INTERNAL_H
+#define LLS_SCHEDULE_INTERNAL_H
+
+#include "base/internal.h"
+#include "llmsched/scheduler.h"
+#include "profile/internal.h"
+#include "quantify/internal.h"
+
+typedef struct lls_queue lls_queue;
+typedef struct lls_job lls_job;
+typedef struct lls_stage lls_stage;
+typedef struct lls_task lls_task;
+typedef struct lls_executor lls_executor;
+
+/* --- executors and queues (executor.c) ------------------------------------- */
+
+struct lls_executor {
+    uint32_t slot;
+    uint32_t queue; /* its queue's number */
+    uint32_t kind;
+    uint32_t capacity;
+    uint32_t running;
+    uint32_t curve_count;
+    uint64_t id;
+    double *curve_batch; /* curve_count values, then the slowdowns in the same block */
+    double *curve_slowdown;
+    double clock;      /* alone-seconds that a request running all along has been served */
+    double clock_time; /* when clock was last brought up to date */
+    lls_task *tasks;   /* running ones, newest first */
+};
+
+struct lls_queue {
+    uint32_t number;
+    uint32_t kind;
+    char *model; /* NULL: none named */
+    uint32_t capacity, running;
+    lls_heap ready;     /* slots of stages with a ready task */
+    lls_heap executors; /* slots; an executor with room on top if there is one */
+    /* The choice being carried out: tasks of one stage still to start; 0: ask the policy. */
+    uint32_t chosen_stage, chosen_tasks;
+    bool held; /* the policy wants nothing from it until the next event */
+    /* Jobs whose tasks freed a place that has not been taken again, oldest first. */
+    uint64_t *freed;
+    uint32_t freed_count, freed_capacity;
+    const struct llmsched_scheduler *scheduler; /* for the heaps' comparisons */
+};
+
+/* --- jobs, stages, tasks (job.c) -------------------------------------------- */
+
+enum { LLS_TASK_READY, LLS_TASK_RUNNING, LLS_TASK_FINISHED };
+
+struct lls_task {
+    lls_stage *stage;
+    lls_task *previous, *next; /* on its executor */
+    uint32_t number;
+    uint32_t state;
+    uint32_t executor;  /* slot, while running */
+    double start_clock; /* the executor's clock when it started */
+};
+
+/* parent -> child; lives in the child, linked from the parent. */
+typedef struct lls_edge {
+    lls_stage *child;
+    struct lls_edge *next;
+} lls_edge;
+
+struct lls_stage {
+    uint32_t slot;
+    uint32_t number; /* the caller's */
+    lls_job *job;
+    char *name;
+    char *model;
+    uint32_t kind;
+    uint32_t queue;          /* LLS_NONE32 for dynamic stages */
+    uint32_t template_stage; /* LLS_NONE32: not in the template */
+    uint32_t choice;
+    uint32_t task_count, ready, running, finished;
+    uint32_t first_ready; /* no ready task has a lower number */
+    uint32_t waiting;     /* unfinished parents */
+    bool done, has_prompt;
+    bool reduction_known;
+    double prompt_tokens;
+    double work_s; /* alone time of its finished tasks */
+    double key;
+    double reduction;
+    lls_edge *children;
+    lls_edge *edges; /* one per parent */
+    lls_stage *next_done;
+    lls_task tasks[]; /* task_count */
+};
+
+/* What a job may need: places of its estimates. */
+enum { LLS_RESOURCE_LLM, LLS_RESOURCE_TOOL, LLS_RESOURCE_BOTH, LLS_RESOURCES };
+
+struct lls_job {
+    uint32_t slot;
+    uint32_t knowledge; /* place of its profile's quantifier; LLS_NONE32: none */
+    uint64_t id;
+    double arrival_s;
+    double given_mean_s, given_llm_s, given_tool_s;
+    double done_llm_s, done_tool_s;
+    uint32_t running_llm, running_tool;
+    uint32_t unfinished_llm, unfinished_tool; /* revealed stages */
+    lls_stage **stages;                       /* in order of revealing */
+    uint32_t stage_count, stage_capacity;
+    llmsched_stage_evidence *evidence; /* per template stage, without ages */
+    uint32_t *class_counts;            /* revealed stages of each class of the profile */
+    bool dirty;
+    bool known[2]; /* whether the estimates by each method hold */
+    llmsched_estimate estimates[2][LLS_RESOURCES];
+};
+
+/* A profile in use with the calculator for it. */
+typedef struct lls_knowledge {
+    const llmsched_profile *profile; /* NULL: free */
+    llmsched_quantifier *quantifier;
+    llmsched_stage_evidence *scratch; /* evidence with ages */
+    uint32_t jobs;
+} lls_knowledge;
+
+struct llmsched_scheduler {
+    llmsched_context *context;
+    llmsched_policy policy;
+    lls_random random;
+    double now;
+
+    lls_executor **executors; /* by slot; NULL: free */
+    uint32_t executor_count, executor_slots, executor_capacity;
+    lls_map executor_ids;
+
+    lls_queue **queues;
+    uint32_t queue_count, queue_capacity;
+    lls_map queue_names;
+
+    lls_job **jobs; /* by slot; NULL: free */
+    uint32_t job_count, job_slots, job_capacity;
+    uint32_t *free_jobs, free_job_count, free_job_capacity;
+    lls_map job_ids;
+
+    lls_stage **stages; /* by slot; NULL: free */
+    uint32_t stage_slots, stage_capacity;
+    uint32_t *free_stages, free_stage_count, free_stage_capacity;
+    lls_map stage_ids; /* (job id, number) -> slot */
+
+    uint32_t *dirty; /* slots of jobs whose keys are to be worked out */
+    uint32_t dirty_count, dirty_capacity;
+
+    lls_knowledge *knowledge;
+    uint32_t knowledge_count, knowledge_capacity;
+
+    uint32_t ready_tasks, running_tasks;
+    uint64_t events, decisions;
+};
+
+struct llmsched_view {
+    llmsched_scheduler *scheduler;
+    llmsched_error *err;
+};
+
+/* executor.c */
+lls_executor *lls_executor_find(const llmsched_scheduler *s, uint64_t id);
+llmsched_status lls_executor_check(const llmsched_executor *info, llmsched_error *err);
+llmsched_status lls_executor_up(llmsched_scheduler *s, uint64_t id, const llmsched_executor *info,
+                                llmsched_error *err);
+llmsched_status lls_executor_change(llmsched_scheduler *s, lls_executor *e,
+                                    const llmsched_executor *info, llmsched_error *err);
+void lls_executor_down(llmsched_scheduler *s, lls_executor *e);
+void lls_executor_free(llmsched_scheduler *s, lls_executor *e);
+/* Alone-seconds served by s->now to a request that has run since the executor came up. */
+double lls_executor_clock(const llmsched_scheduler *s, const lls_executor *e);
+/* A task starts or stops; keeps clock, counts and heap true. */
+void lls_executor_attach(llmsched_scheduler *s, lls_executor *e, lls_task *task);
+void lls_executor_detach(llmsched_scheduler *s, lls_task *task);
+
+/* queue.c */
+llmsched_status lls_queue_get(llmsched_scheduler *s, uint32_t kind, const char *model,
+                              uint32_t *queue, llmsched_error *err);
+void lls_queue_free(llmsched_scheduler *s, lls_queue *queue);
+/* The executor with room that goes first, or NULL. */
+lls_executor *lls_queue_room(const llmsched_scheduler *s, const lls_queue *queue);
+void lls_queue_note_freed(lls_queue *queue, uint64_t job);
+void lls_queue_take_freed(lls_queue *queue, uint64_t job);
+
+/* job.c */
+lls_job *lls_job_find(const llmsched_scheduler *s, uint64_t id);
+lls_stage *lls_stage_find(const llmsched_scheduler *s, uint64_t job, uint32_t number);
+llmsched_status lls_job_add(llmsched_scheduler *s, uint64_t id, double arrival,
+                            const llmsched_job *info, llmsched_error *err);
+void lls_job_remove(llmsched_scheduler *s, lls_job *job);
+llmsched_status lls_stage_add(llmsched_scheduler *s, lls_job *job, uint32_t number,
+                              const llmsched_revealed_stage *info, llmsched_error *err);
+/* Stages whose last task has ended finish, and what waited for them becomes ready. */
+void lls_stage_settle(llmsched_scheduler *s, lls_stage *stage);
+/* A task returns to the ready ones. */
+void lls_task_return(llmsched_scheduler *s, lls_task *task);
+void lls_job_touch(llmsched_scheduler *s, lls_job *job);
+
+/* belief.c */
+llmsched_status lls_knowledge_use(llmsched_scheduler *s, const llmsched_profile *profile,
+                                  uint32_t *knowledge, llmsched_error *err);
+void lls_knowledge_close(llmsched_scheduler *s, lls_knowledge *k);
+void lls_knowledge_drop(llmsched_scheduler *s, uint32_t knowledge);
+llmsched_status lls_job_estimate(llmsched_scheduler *s, lls_job *job, uint32_t resource,
+                                 uint32_t method, const llmsched_estimate **estimate,
+                                 llmsched_error *err);
+llmsched_status lls_stage_reduction(llmsched_scheduler *s, lls_stage *stage, double *reduction,
+                                    llmsched_error *err);
+
+/* policy.c: the built-in policies */
+typedef struct lls_builtin {
+    const char *name;
+    const char *summary;
+    /* options: text after the colon, or NULL. */
+    llmsched_status (*create)(llmsched_context *context, const char *options,
+                              llmsched_policy *policy, llmsched_error *err);
+} lls_builtin;
+
+/* One typed option "name=value" of a policy; numbers only, on and off being 1 and 0. */
+typedef struct lls_policy_option {
+    const char *name;
+    double minimum, maximum;
+    double *value;
+} lls_policy_option;
+
+llmsched_status lls_policy_options(const char *policy, const char *text,
+                                   const lls_policy_option *options, uint32_t count,
+                                   llmsched_error *err);
+llmsched_status lls_policy_create(llmsched_context *context, const char *specification,
+                                  llmsched_policy *policy, llmsched_error *err);
+
+extern const lls_builtin lls_policy_fcfs, lls_policy_fair, lls_policy_sjf, lls_policy_sjf_given,
+    lls_policy_srtf, lls_policy_llmsched, lls_policy_oracle_srpt;
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Decisions: keys brought up to date, then one queue after another asked for a task. */
+#include "schedule/internal.h"
+
+#include <math.h>
+
+static bool is_ready(const lls_stage *stage)
+{
+    return stage->waiting == 0 && stage->ready > 0;
+}
+
+static llmsched_status callback_failed(const char *what, llmsched_status status,
+                                       llmsched_error *err)
+{
+    if (status == LLMSCHED_ERROR_MEMORY)
+        return lls_fail_memory(err);
+    return lls_fail(err, LLMSCHED_ERROR_CALLBACK, "policy: %s returned %s", what,
+                    llmsched_status_name(status));
+}
+
+static llmsched_status score_stage(llmsched_scheduler *s, lls_stage *stage, llmsched_error *err)
+{
+    double key = 0;
+    llmsched_view view = {s, err};
+    llmsched_status status =
+        s->policy.key(s->policy.user, &view, stage->job->id, stage->number, &key);
+    if (status != LLMSCHED_OK)
+        return callback_failed("key", status, err);
+    if (isnan(key))
+        return lls_fail(err, LLMSCHED_ERROR_CALLBACK, "policy: key is not a number");
+    lls_heap *ready = &s->queues[stage->queue]->ready;
+    stage->key = key;
+    if (lls_heap_contains(ready, stage->slot))
+        lls_heap_update(ready, stage->slot);
+    else
+        (void)lls_heap_push(ready, stage->slot); /* reserved when the stage was revealed */
+    return LLMSCHED_OK;
+}
+
+static llmsched_status score_job(llmsched_scheduler *s, lls_job *job, llmsched_error *err)
+{
+    for (uint32_t i = 0; i < job->stage_count; i++) {
+        lls_stage *stage = job->stages[i];
+        if (!stage->done)
+            stage->reduction_known = false;
+        if (stage->queue == LLS_NONE32 || !is_ready(stage))
+            continue;
+        llmsched_status status = score_stage(s, stage, err);
+        if (status != LLMSCHED_OK)
+            return status;
+    }
+    return LLMSCHED_OK;
+}
+
+/* A job whose scoring fails stays on the list, so nothing is lost. */
+static llmsched_status score_dirty(llmsched_scheduler *s, llmsched_error *err)
+{
+    while (s->dirty_count > 0) {
+        lls_job *job = s->jobs[s->dirty[s->dirty_count - 1]];
+        llmsched_status status = score_job(s, job, err);
+        if (status != LLMSCHED_OK)
+            return status;
+        job->dirty = false;
+        s->dirty_count--;
+    }
+    return LLMSCHED_OK;
+}
+
+/* The stage to start from: the choice being carried out, a new one, or the least key. */
+static llmsched_status pick(llmsched_scheduler *s, lls_queue *queue, lls_stage **ret,
+                            llmsched_error *err)
+{
+    if (queue->chosen_tasks > 0 && lls_heap_contains(&queue->ready, queue->chosen_stage)) {
+        *ret = s->stages[queue->chosen_stage];
+        return LLMSCHED_OK;
+    }
+    lls_stage *stage = s->stages[lls_heap_top(&queue->ready)];
+    uint32_t tasks = stage->ready;
+    if (s->policy.choose != NULL) {
+        llmsched_view view = {s, err};
+        llmsched_choice choice = {.size = sizeof choice};
+        llmsched_status status = s->policy.choose(s->policy.user, &view, queue->number, &choice);
+        if (status == LLMSCHED_NONE)
+            return LLMSCHED_NONE;
+        if (status != LLMSCHED_OK)
+            return callback_failed("choose", status, err);
+        stage = lls_stage_find(s, choice.job, choice.stage);
+        if (stage == NULL || stage->queue != queue->number ||
+            !lls_heap_contains(&queue->ready, stage->slot))
+            return lls_fail(err, LLMSCHED_ERROR_CALLBACK,
+                            "policy: chose job %llu, stage %u, which is not ready in that queue",
+                            (unsigned long long)choice.job, choice.stage);
+        tasks = choice.tasks == 0 || choice.tasks > stage->ready ? stage->ready : choice.tasks;
+    }
+    queue->chosen_stage = stage->slot;
+    queue->chosen_tasks = tasks;
+    *ret = stage;
+    return LLMSCHED_OK;
+}
+
+static lls_task *first_ready_task(lls_stage *stage)
+{
+    uint32_t i = stage->first_ready;
+    while (stage->tasks[i].state != LLS_TASK_READY)
+        i++;
+    stage->first_ready = i + 1;
+    return &stage->tasks[i];
+}
+
+static void start(llmsched_scheduler *s, lls_queue *queue, lls_stage *stage, lls_executor *e,
+                  llmsched_decision *decision)
+{
+    lls_task *task = first_ready_task(stage);
+    stage->ready--;
+    s->ready_tasks--;
+    lls_executor_attach(s, e, task);
+    if (stage->ready == 0)
+        lls_heap_remove(&queue->ready, stage->slot);
+    queue->chosen_tasks--;
+    lls_queue_take_freed(queue, stage->job->id);
+    s->decisions++;
+    *decision = (llmsched_decision){.size = sizeof *decision,
+                                    .stage = stage->number,
+                                    .task = task->number,
+                                    .job = stage->job->id,
+                                    .executor = e->id};
+}
+
+static llmsched_status ask_queue(llmsched_scheduler *s, lls_queue *queue,
+                                 llmsched_decision *decision, llmsched_error *err)
+{
+    lls_executor *e = lls_queue_room(s, queue);
+    lls_stage *stage = NULL;
+    if (queue->held || e == NULL || lls_heap_top(&queue->ready) == LLS_NONE32)
+        return LLMSCHED_NONE;
+    llmsched_status status = pick(s, queue, &stage, err);
+    if (status == LLMSCHED_NONE)
+        queue->held = true;
+    if (status == LLMSCHED_OK)
+        start(s, queue, stage, e, decision);
+    return status;
+}
+
+llmsched_status llmsched_scheduler_next(llmsched_scheduler *s, double now,
+                                        llmsched_decision *decision, llmsched_error *err)
+{
+    llmsched_decision made;
+    if (s == NULL || decision == NULL)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "scheduler and decision must not be NULL");
+    if (!isfinite(now) || now < s->now)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "now must be finite and not before the last event");
+    if (decision->size != 0 && decision->size < sizeof made)
+        return lls_fail(err, LLMSCHED_ERROR_VERSION, "llmsched_decision: size %u is too small",
+                        decision->size);
+    s->now = now;
+    llmsched_status status = score_dirty(s, err);
+    if (status != LLMSCHED_OK)
+        return status;
+    for (uint32_t i = 0; i < s->queue_count; i++) {
+        status = ask_queue(s, s->queues[i], &made, err);
+        if (status != LLMSCHED_NONE)
+            break;
+        status = LLMSCHED_NONE;
+    }
+    if (s->queue_count == 0)
+        status = LLMSCHED_NONE;
+    if (status == LLMSCHED_OK) {
+        uint32_t size = decision->size;
+        *decision = made;
+        decision->size = size;
+    }
+    return status;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The built-in policies by name, and their typed options. */
+#include "schedule/internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* In the order in which tables list them. */
+static const lls_builtin *const builtins[] = {
+    &lls_policy_fcfs, &lls_policy_fair,     &lls_policy_sjf,         &lls_policy_sjf_given,
+    &lls_policy_srtf, &lls_policy_llmsched, &lls_policy_oracle_srpt,
+};
+
+uint32_t llmsched_policy_count(void)
+{
+    return LLS_COUNT(builtins);
+}
+
+const char *llmsched_policy_name(uint32_t index)
+{
+    return index < LLS_COUNT(builtins) ? builtins[index]->name : NULL;
+}
+
+const char *llmsched_policy_summary(uint32_t index)
+{
+    return index < LLS_COUNT(builtins) ? builtins[index]->summary : NULL;
+}
+
+static const lls_policy_option *find_option(const lls_policy_option *options, uint32_t count,
+                                            const char *name, size_t length)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (strlen(options[i].name) == length && strncmp(options[i].name, name, length) == 0)
+            return &options[i];
+    }
+    return NULL;
+}
+
+/* on, off or a number that fills the text up to end. */
+static bool read_value(const char *text, const char *end, double *value)
+{
+    size_t length = (size_t)(end - text);
+    char copy[32], *stop = NULL;
+    if (length == 0 || length >= sizeof copy)
+        return false;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    if (strcmp(copy, "on") == 0 || strcmp(copy, "off") == 0) {
+        *value = copy[1] == 'n';
+        return true;
+    }
+    *value = strtod(copy, &stop);
+    return *stop == '\0' && isfinite(*value);
+}
+
+llmsched_status lls_policy_options(const char *policy, const char *text,
+                                   const lls_policy_option *options, uint32_t count,
+                                   llmsched_error *err)
+{
+    while (text != NULL && *text != '\0') {
+        const char *end = text + strcspn(text, ",");
+        const char *equals = memchr(text, '=', (size_t)(end - text));
+        size_t length = (size_t)((equals != NULL ? equals : end) - text);
+        const lls_policy_option *option = find_option(options, count, text, length);
+        double value = 0;
+        if (option == NULL)
+            return lls_fail(err, LLMSCHED_ERROR_INVALID, "policy %s has no option \"%.*s\"", policy,
+                            (int)(length < 60 ? length : 60), text);
+        if (equals == NULL || !read_value(equals + 1, end, &value) || value < option->minimum ||
+            value > option->maximum)
+            return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                            "policy %s: %s must be a number in %g .. %g", policy, option->name,
+                            option->minimum, option->maximum);
+        *option->value = value;
+        text = *end == ',' ? end + 1 : end;
+    }
+    return LLMSCHED_OK;
+}
+
+llmsched_status lls_policy_create(llmsched_context *context, const char *specification,
+                                  llmsched_policy *policy, llmsched_error *err)
+{
+    const char *colon = strchr(specification, ':');
+    size_t length = colon != NULL ? (size_t)(colon - specification) : strlen(specification);
+    for (uint32_t i = 0; i < LLS_COUNT(builtins); i++) {
+        const lls_builtin *b = builtins[i];
+        if (strlen(b->name) == length && strncmp(b->name, specification, length) == 0)
+            return b->create(context, colon != NULL ? colon + 1 : NULL, policy, err);
+    }
+    return lls_fail(err, LLMSCHED_ERROR_NOT_FOUND, "there is no policy \"%.*s\"",
+                    (int)(length < 60 ? length : 60), specification);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Queues: where stages wait for the executors that may run them. */
+#include "schedule/internal.h"
+
+#include <string.h>
+
+/* Least key first, then arrival, job and stage: a total order over ready stages. */
+static int compare_stages(const void *user, uint32_t a, uint32_t b)
+{
+    const llmsched_scheduler *s = ((const lls_queue *)user)->scheduler;
+    const lls_stage *x = s->stages[a], *y = s->stages[b];
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    if (x->job->arrival_s != y->job->arrival_s)
+        return x->job->arrival_s < y->job->arrival_s ? -1 : 1;
+    if (x->job->id != y->job->id)
+        return x->job->id < y->job->id ? -1 : 1;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* Executors with room first, of those the fewest running, then the lowest id. */
+static int compare_executors(const void *user, uint32_t a, uint32_t b)
+{
+    const llmsched_scheduler *s = ((const lls_queue *)user)->scheduler;
+    const lls_executor *x = s->executors[a], *y = s->executors[b];
+    bool x_full = x->running >= x->capacity, y_full = y->running >= y->capacity;
+    if (x_full != y_full)
+        return x_full ? 1 : -1;
+    if (x->running != y->running)
+        return x->running < y->running ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+void lls_queue_free(llmsched_scheduler *s, lls_queue *queue)
+{
+    if (queue == NULL)
+        return;
+    lls_heap_finish(&queue->ready);
+    lls_heap_finish(&queue->executors);
+    lls_free(s->context, queue->freed);
+    lls_free(s->context, queue->model);
+    lls_free(s->context, queue);
+}
+
+/* "r" for regular tasks, "l" for engines without a model, "l:MODEL". */
+static char *queue_name(const llmsched_context *context, uint32_t kind, const char *model)
+{
+    if (kind == LLMSCHED_STAGE_REGULAR)
+        return lls_strdup(context, "r");
+    if (model == NULL)
+        return lls_strdup(context, "l");
+    size_t length = strlen(model);
+    char *name = lls_calloc(context, length + 3, 1);
+    if (name != NULL) {
+        name[0] = 'l';
+        name[1] = ':';
+        memcpy(name + 2, model, length);
+    }
+    return name;
+}
+
+static lls_queue *queue_new(llmsched_scheduler *s, uint32_t kind, const char *model)
+{
+    lls_queue *queue = lls_calloc(s->context, 1, sizeof *queue);
+    if (queue == NULL)
+        return NULL;
+    queue->number = s->queue_count;
+    queue->kind = kind;
+    queue->chosen_stage = LLS_NONE32;
+    queue->scheduler = s;
+    lls_heap_init(&queue->ready, s->context, compare_stages, queue);
+    lls_heap_init(&queue->executors, s->context, compare_executors, queue);
+    if (model != NULL && kind == LLMSCHED_STAGE_LLM) {
+        queue->model = lls_strdup(s->context, model);
+        if (queue->model == NULL) {
+            lls_queue_free(s, queue);
+            return NULL;
+        }
+    }
+    return queue;
+}
+
+llmsched_status lls_queue_get(llmsched_scheduler *s, uint32_t kind, const char *model,
+                              uint32_t *number, llmsched_error *err)
+{
+    lls_queue *queue = NULL;
+    char *name = queue_name(s->context, kind, model);
+    if (name == NULL)
+        return lls_fail_memory(err);
+    uint32_t found = lls_map_get_str(&s->queue_names, name);
+    if (found == LLS_NONE32) {
+        queue = queue_new(s, kind, model);
+        if (queue == NULL ||
+            !lls_grow(s->context, (void **)&s->queues, &s->queue_capacity,
+                      (size_t)s->queue_count + 1, sizeof(lls_queue *)) ||
+            !lls_map_put_str(&s->queue_names, name, s->queue_count)) {
+            lls_queue_free(s, queue);
+            lls_free(s->context, name);
+            return lls_fail_memory(err);
+        }
+        found = s->queue_count;
+        s->queues[s->queue_count++] = queue;
+    }
+    lls_free(s->context, name);
+    *number = found;
+    return LLMSCHED_OK;
+}
+
+lls_executor *lls_queue_room(const llmsched_scheduler *s, const lls_queue *queue)
+{
+    uint32_t top = lls_heap_top(&queue->executors);
+    if (top == LLS_NONE32)
+        return NULL;
+    lls_executor *e = s->executors[top];
+    return e->running < e->capacity ? e : NULL;
+}
+
+/* There is room for one note per place, which lls_executor_up() and _change() see to. */
+void lls_queue_note_freed(lls_queue *queue, uint64_t job)
+{
+    if (queue->freed_count < queue->freed_capacity)
+        queue->freed[queue->freed_count++] = job;
+}
+
+/* A place is taken: by the job that freed one, else the oldest note goes. */
+void lls_queue_take_freed(lls_queue *queue, uint64_t job)
+{
+    if (queue->freed_count == 0)
+        return;
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < queue->freed_count; i++) {
+        if (queue->freed[i] == job) {
+            at = i;
+            break;
+        }
+    }
+    queue->freed_count--;
+    memmove(queue->freed + at, queue->freed + at + 1,
+            (queue->freed_count - at) * sizeof *queue->freed);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What policies may look at: the state as revealed so far, by the caller's ids. */
+#include "schedule/internal.h"
+
+double llmsched_view_now(const llmsched_view *view)
+{
+    return view->scheduler->now;
+}
+
+double llmsched_view_random(const llmsched_view *view)
+{
+    return lls_random_uniform(&view->scheduler->random);
+}
+
+static const lls_queue *queue_of(const llmsched_view *view, uint32_t queue)
+{
+    const llmsched_scheduler *s = view->scheduler;
+    return queue < s->queue_count ? s->queues[queue] : NULL;
+}
+
+static llmsched_status no_queue(const llmsched_view *view, uint32_t queue)
+{
+    return lls_fail(view->err, LLMSCHED_ERROR_NOT_FOUND, "view: there is no queue %u", queue);
+}
+
+static llmsched_status no_job(const llmsched_view *view, uint64_t job)
+{
+    return lls_fail(view->err, LLMSCHED_ERROR_NOT_FOUND, "view: job %llu is not live",
+                    (unsigned long long)job);
+}
+
+static llmsched_status no_output(const llmsched_view *view)
+{
+    return lls_fail(view->err, LLMSCHED_ERROR_INVALID, "view: an output is NULL");
+}
+
+llmsched_status llmsched_view_queue(const llmsched_view *view, uint32_t queue,
+                                    llmsched_queue_view *info)
+{
+    const lls_queue *q = queue_of(view, queue);
+    if (q == NULL)
+        return no_queue(view, queue);
+    llmsched_queue_view now = {.size = sizeof now,
+                               .kind = q->kind,
+                               .model = q->model,
+                               .capacity = q->capacity,
+                               .running = q->running,
+                               .ready = q->ready.count};
+    return lls_sized_out(info, &now, sizeof now, sizeof now, "llmsched_queue_view", view->err);
+}
+
+static llmsched_status put_stage(const llmsched_view *view, uint32_t slot, uint64_t *job,
+                                 uint32_t *stage)
+{
+    if (job == NULL || stage == NULL)
+        return no_output(view);
+    const lls_stage *found = view->scheduler->stages[slot];
+    *job = found->job->id;
+    *stage = found->number;
+    return LLMSCHED_OK;
+}
+
+llmsched_status llmsched_view_head(const llmsched_view *view, uint32_t queue, uint64_t *job,
+                                   uint32_t *stage)
+{
+    const lls_queue *q = queue_of(view, queue);
+    if (q == NULL)
+        return no_queue(view, queue);
+    uint32_t slot = lls_heap_top(&q->ready);
+    return slot == LLS_NONE32 ? LLMSCHED_NONE : put_stage(view, slot, job, stage);
+}
+
+llmsched_status llmsched_view_ready(const llmsched_view *view, uint32_t queue, uint32_t i,
+                                    uint64_t *job, uint32_t *stage)
+{
+    const lls_queue *q = queue_of(view, queue);
+    if (q == NULL)
+        return no_queue(view, queue);
+    if (i >= q->ready.count)
+        return LLMSCHED_NONE;
+    return put_stage(view, q->ready.items[i], job, stage);
+}
+
+llmsched_status llmsched_view_freed(const llmsched_view *view, uint32_t queue, uint32_t i,
+                                    uint64_t *job)
+{
+    const lls_queue *q = queue_of(view, queue);
+    if (q == NULL)
+        return no_queue(view, queue);
+    if (job == NULL)
+        return no_output(view);
+    if (i >= q->freed_count)
+        return LLMSCHED_NONE;
+    *job = q->freed[i];
+    return LLMSCHED_OK;
+}
+
+llmsched_status llmsched_view_job(const llmsched_view *view, uint64_t id, llmsched_job_view *info)
+{
+    const llmsched_scheduler *s = view->scheduler;
+    const lls_job *job = lls_job_find(s, id);
+    if (job == NULL)
+        return no_job(view, id);
+    llmsched_job_view now = {
+        .size = sizeof now,
+        .unfinished_stages = job->unfinished_llm + job->unfinished_tool,
+        .running_llm = job->running_llm,
+        .running_tool = job->running_tool,
+        .arrival_s = job->arrival_s,
+        .done_llm_s = job->done_llm_s,
+        .done_tool_s = job->done_tool_s,
+        .given_mean_s = job->given_mean_s,
+        .given_llm_s = job->given_llm_s,
+        .given_tool_s = job->given_tool_s,
+        .profile = job->knowledge != LLS_NONE32 ? s->knowledge[job->knowledge].profile : NULL};
+    return lls_sized_out(info, &now, sizeof now, sizeof now, "llmsched_job_view", view->err);
+}
+
+uint32_t llmsched_view_job_count(const llmsched_view *view)
+{
+    return view->scheduler->job_count;
+}
+
+llmsched_status llmsched_view_stage(const llmsched_view *view, uint64_t job, uint32_t stage,
+                                    llmsched_stage_view *info)
+{
+    const lls_stage *found = lls_stage_find(view->scheduler, job, stage);
+    if (found == NULL)
+        return lls_fail(view->err, LLMSCHED_ERROR_NOT_FOUND, "view: job %llu has no stage %u",
+                        (unsigned long long)job, stage);
+    llmsched_stage_view now = {.size = sizeof now,
+                               .kind = found->kind,
+                               .name = found->name,
+                               .model = found->model,
+                               .queue = found->queue,
+                               .template_stage = found->template_stage,
+                               .tasks = found->task_count,
+                               .ready = found->waiting == 0 ? found->ready : 0,
+                               .running = found->running,
+                               .has_prompt = found->has_prompt,
+                               .prompt_tokens = found->prompt_tokens};
+    return lls_sized_out(info, &now, sizeof now, sizeof now, "llmsched_stage_view", view->err);
+}
+
+llmsched_status llmsched_view_estimate(const llmsched_view *view, uint64_t id, uint32_t kind,
+                                       uint32_t method, llmsched_estimate *estimate)
+{
+    lls_job *job = lls_job_find(view->scheduler, id);
+    const llmsched_estimate *found = NULL;
+    uint32_t resource = kind == LLMSCHED_STAGE_LLM       ? LLS_RESOURCE_LLM
+                        : kind == LLMSCHED_STAGE_REGULAR ? LLS_RESOURCE_TOOL
+                                                         : LLS_RESOURCE_BOTH;
+    if (job == NULL)
+        return no_job(view, id);
+    if (kind > LLMSCHED_STAGE_REGULAR ||
+        (method != LLMSCHED_BY_NETWORK && method != LLMSCHED_BY_HISTORY))
+        return lls_fail(view->err, LLMSCHED_ERROR_INVALID, "view: kind %u or method %u is unknown",
+                        kind, method);
+    llmsched_status status =
+        lls_job_estimate(view->scheduler, job, resource, method, &found, view->err);
+    if (status != LLMSCHED_OK)
+        return status;
+    return lls_sized_out(estimate, found, sizeof *found, sizeof *found, "llmsched_estimate",
+                         view->err);
+}
+
+llmsched_status llmsched_view_reduction(const llmsched_view *view, uint64_t job, uint32_t stage,
+                                        double *reduction)
+{
+    lls_stage *found = lls_stage_find(view->scheduler, job, stage);
+    double value = 0;
+    if (reduction == NULL)
+        return no_output(view);
+    if (found == NULL || found->done)
+        return lls_fail(view->err, LLMSCHED_ERROR_NOT_FOUND,
+                        "view: job %llu has no unfinished stage %u", (unsigned long long)job,
+                        stage);
+    llmsched_status status = lls_stage_reduction(view->scheduler, found, &value, view->err);
+    if (status == LLMSCHED_OK)
+        *reduction = value;
+    return status;
+}
