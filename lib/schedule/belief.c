@@ -98,9 +98,9 @@ static llmsched_status set_evidence(llmsched_scheduler *s, const lls_job *job, l
     lls_knowledge *k = &s->knowledge[job->knowledge];
     uint32_t count = k->profile->stage_count;
     memcpy(k->scratch, job->evidence, count * sizeof *k->scratch);
-    for (uint32_t i = 0; i < job->stage_count; i++) {
-        const lls_stage *stage = job->stages[i];
-        if (!stage->done && stage->template_stage != LLS_NONE32 &&
+    for (uint32_t i = 0; i < job->open_count; i++) {
+        const lls_stage *stage = job->open[i];
+        if (stage->template_stage != LLS_NONE32 &&
             !k->profile->stages[stage->template_stage].aggregate)
             k->scratch[stage->template_stage].work_s = served(s, stage);
     }
@@ -121,9 +121,9 @@ static double strangers(const llmsched_scheduler *s, const lls_job *job, uint32_
 {
     const llmsched_profile *profile = s->knowledge[job->knowledge].profile;
     double sum = 0;
-    for (uint32_t i = 0; i < job->stage_count; i++) {
-        const lls_stage *stage = job->stages[i];
-        if (!stage->done && stage->template_stage == LLS_NONE32 && counts(stage->kind, resource))
+    for (uint32_t i = 0; i < job->open_count; i++) {
+        const lls_stage *stage = job->open[i];
+        if (stage->template_stage == LLS_NONE32 && counts(stage->kind, resource))
             sum += profile->mean_stage_s[stage->kind];
     }
     return sum;

@@ -118,12 +118,10 @@ static llmsched_status job_finished(llmsched_scheduler *s, const llmsched_event 
     lls_job *job = lls_job_find(s, event->job);
     if (job == NULL)
         return no_job(event->job, err);
-    for (uint32_t i = 0; i < job->stage_count; i++) {
-        if (!job->stages[i]->done)
-            return lls_fail(err, LLMSCHED_ERROR_STATE,
-                            "job %llu: stage %u is unfinished; cancel the job instead",
-                            ID(event->job), job->stages[i]->number);
-    }
+    if (job->open_count > 0)
+        return lls_fail(err, LLMSCHED_ERROR_STATE,
+                        "job %llu: stage %u is unfinished; cancel the job instead", ID(event->job),
+                        job->open[0]->number);
     lls_job_remove(s, job);
     return LLMSCHED_OK;
 }

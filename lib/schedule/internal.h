@@ -91,6 +91,7 @@ struct lls_stage {
     uint32_t task_count, ready, running, finished;
     uint32_t first_ready; /* no ready task has a lower number */
     uint32_t waiting;     /* unfinished parents */
+    uint32_t open_at;     /* its place in the job's open stages, while unfinished */
     bool done, has_prompt;
     bool reduction_known;
     double prompt_tokens;
@@ -117,6 +118,8 @@ struct lls_job {
     uint32_t unfinished_llm, unfinished_tool; /* revealed stages */
     lls_stage **stages;                       /* in order of revealing */
     uint32_t stage_count, stage_capacity;
+    lls_stage **open; /* the unfinished ones, in an order that means nothing */
+    uint32_t open_count, open_capacity;
     llmsched_stage_evidence *evidence; /* per template stage, without ages */
     uint32_t *class_counts;            /* revealed stages of each class of the profile */
     bool dirty;

@@ -47,6 +47,7 @@ static void job_free(llmsched_scheduler *s, lls_job *job)
     lls_free(s->context, job->evidence);
     lls_free(s->context, job->class_counts);
     lls_free(s->context, job->stages);
+    lls_free(s->context, job->open);
     lls_free(s->context, job);
 }
 
@@ -213,6 +214,8 @@ static bool reserve_stage(llmsched_scheduler *s, lls_stage *stage)
                     sizeof(uint32_t)) &&
            lls_grow(s->context, (void **)&job->stages, &job->stage_capacity,
                     (size_t)job->stage_count + 1, sizeof(lls_stage *)) &&
+           lls_grow(s->context, (void **)&job->open, &job->open_capacity,
+                    (size_t)job->open_count + 1, sizeof(lls_stage *)) &&
            (stage->queue == LLS_NONE32 ||
             lls_heap_reserve(&s->queues[stage->queue]->ready, stage->slot + 1));
 }
@@ -277,6 +280,8 @@ llmsched_status lls_stage_add(llmsched_scheduler *s, lls_job *job, uint32_t numb
         s->stage_slots++;
     s->stages[stage->slot] = stage;
     job->stages[job->stage_count++] = stage;
+    stage->open_at = job->open_count;
+    job->open[job->open_count++] = stage;
     match_template(s, stage);
     link_parents(s, stage, info);
     if (stage->kind == LLMSCHED_STAGE_LLM)
@@ -296,6 +301,8 @@ static void note_finished(llmsched_scheduler *s, lls_stage *stage)
 {
     lls_job *job = stage->job;
     stage->done = true;
+    job->open[stage->open_at] = job->open[--job->open_count];
+    job->open[stage->open_at]->open_at = stage->open_at;
     if (stage->kind == LLMSCHED_STAGE_LLM)
         job->unfinished_llm--;
     else if (stage->kind == LLMSCHED_STAGE_REGULAR)

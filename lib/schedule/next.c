@@ -39,10 +39,9 @@ static llmsched_status score_stage(llmsched_scheduler *s, lls_stage *stage, llms
 
 static llmsched_status score_job(llmsched_scheduler *s, lls_job *job, llmsched_error *err)
 {
-    for (uint32_t i = 0; i < job->stage_count; i++) {
-        lls_stage *stage = job->stages[i];
-        if (!stage->done)
-            stage->reduction_known = false;
+    for (uint32_t i = 0; i < job->open_count; i++) {
+        lls_stage *stage = job->open[i];
+        stage->reduction_known = false;
         if (stage->queue == LLS_NONE32 || !is_ready(stage))
             continue;
         llmsched_status status = score_stage(s, stage, err);
