@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* llmsched generate: a jobs file of any length, from models of the recorded applications. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "draw.h"
+#include "generator.h"
+#include "io.h"
+#include "options.h"
+#include "progress.h"
+
+struct generate {
+    const char *mix, *cluster, *out;
+    double load, rate;
+    uint64_t jobs, seed;
+};
+
+/* An application that jobs are drawn from, with its mean work. */
+struct chosen {
+    const struct maker *maker;
+    double llm_s, tool_s, serial_s;
+};
+
+enum { PILOT_JOBS = 2000 };
+static const uint64_t MOST_JOBS = UINT64_C(1000000000);
+
+/* Means over made-up runs of their own, so that sjf_mean_s tells nothing of the jobs of the file.
+ */
+static void run_pilot(struct chosen *chosen, const struct cluster *cluster,
+                      struct generator *generator)
+{
+    struct random random = {fnv1a64(maker_name(chosen->maker))};
+    double batch = cluster->engines[0].max_batch, per_token = cluster_tau(cluster, batch) / batch;
+    for (int i = 0; i < PILOT_JOBS; i++) {
+        const struct body *body = generator_make(generator, chosen->maker, &random);
+        chosen->llm_s += job_work(body, LLMSCHED_STAGE_LLM, cluster) / PILOT_JOBS;
+        chosen->tool_s += job_work(body, LLMSCHED_STAGE_REGULAR, cluster) / PILOT_JOBS;
+        chosen->serial_s += serial_demand(body, cluster, per_token) / PILOT_JOBS;
+    }
+}
+
+static size_t choose(const char *mix, struct chosen *chosen)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < maker_count(); i++) {
+        char *stem = copy_text(maker_name(maker_at(i)));
+        *strchr(stem, '/') = '\0';
+        if (mix_wants(mix, stem))
+            chosen[count++].maker = maker_at(i);
+        free(stem);
+    }
+    return count;
+}
+
+static double rate_of(const struct chosen *chosen, size_t count, const struct cluster *cluster,
+                      double load)
+{
+    double llm_s = 0.0, serial_s = 0.0, capacity = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        llm_s += chosen[i].llm_s / (double)count;
+        serial_s += chosen[i].serial_s / (double)count;
+    }
+    if (cluster->serial)
+        return load * cluster->engine_count / serial_s;
+    for (uint32_t e = 0; e < cluster->engine_count; e++) {
+        double batch = cluster->engines[e].max_batch;
+        capacity += batch * cluster_tau(cluster, 1.0) / cluster_tau(cluster, batch);
+    }
+    return load * capacity / llm_s;
+}
+
+static void write_jobs(const struct generate *a, const struct chosen *chosen, size_t count,
+                       double rate, struct generator *generator, FILE *file)
+{
+    struct random random = {a->seed};
+    struct progress progress;
+    char name[32];
+    double now = 0.0;
+    progress_start(&progress, "generating", a->jobs);
+    for (uint64_t i = 0; i < a->jobs; i++) {
+        const struct chosen *app = &chosen[random_below(&random, (uint32_t)count)];
+        now += random_exponential(&random, 1.0 / rate);
+        snprintf(name, sizeof name, "job%llu", (unsigned long long)i);
+        struct job job = {.name = name,
+                          .app = maker_name(app->maker),
+                          .body = generator_make(generator, app->maker, &random),
+                          .arrival_s = now,
+                          .sjf_mean_s = app->llm_s + app->tool_s};
+        job_write(&job, file);
+        progress_step(&progress, 1);
+    }
+    progress_end(&progress);
+}
+
+static bool generate_with(const struct generate *a, struct problem *problem)
+{
+    struct cluster cluster = {0};
+    struct generator generator = {0};
+    struct output out = {0};
+    struct chosen *chosen = allocate(maker_count(), sizeof *chosen);
+    size_t count = choose(a->mix, chosen);
+    bool good = count > 0 ? true
+                          : bad_input(problem,
+                                      "--app-mix: expected a mix of known applications, not \"%s\"",
+                                      a->mix);
+    if (good && (a->jobs < 1 || a->jobs > MOST_JOBS))
+        good = bad_input(problem, "--jobs: expected 1 .. %llu", (unsigned long long)MOST_JOBS);
+    if (good && (!(a->load > 0.0) || !(a->rate >= 0.0)))
+        good = bad_input(problem, "--load, --rate: expected numbers above 0");
+    good = good && cluster_load(&cluster, a->cluster, problem);
+    if (good && cluster.engine_count == 0)
+        good = bad_input(problem, "%s: engines: expected at least one", a->cluster);
+    good = good && output_open(&out, a->out, problem);
+    if (good) {
+        for (size_t i = 0; i < count; i++)
+            run_pilot(&chosen[i], &cluster, &generator);
+        double rate = a->rate > 0.0 ? a->rate : rate_of(chosen, count, &cluster, a->load);
+        write_jobs(a, chosen, count, rate, &generator, out.file);
+        good = output_commit(&out, problem);
+    }
+    output_abandon(&out);
+    generator_release(&generator);
+    cluster_release(&cluster);
+    free(chosen);
+    return good;
+}
+
+static int run(int argc, char **argv, struct problem *problem)
+{
+    struct generate a = {
+        .mix = "mixed", .cluster = "default", .load = 0.85, .jobs = 1000, .seed = 1};
+    const struct option options[] = {
+        {"--app-mix", "MIX", OPTION_TEXT, false, &a.mix,
+         "predefined chain planning mixed all, or names up to \"__\" with commas (mixed)"},
+        {"--jobs", "N", OPTION_COUNT, false, &a.jobs, "number of jobs (1000)"},
+        {"--seed", "S", OPTION_COUNT, false, &a.seed, "of the draw (1)"},
+        {"--cluster", "C", OPTION_TEXT, false, &a.cluster,
+         "cluster that the load refers to: default, small, or a file (default)"},
+        {"--load", "RHO", OPTION_NUMBER, false, &a.load,
+         "fraction of the engines' full-batch capacity (0.85)"},
+        {"--rate", "JOBS/S", OPTION_NUMBER, false, &a.rate, "jobs per second, instead of --load"},
+        {"-o", "JOBS.jsonl", OPTION_TEXT, true, &a.out, "the jobs file; written as it is made"},
+    };
+    bool helped;
+    if (options_parse(&COMMAND_GENERATE, options, COUNT_OF(options), argc, argv, &helped,
+                      problem) &&
+        !helped)
+        generate_with(&a, problem);
+    return problem->code;
+}
+
+const struct command COMMAND_GENERATE = {
+    .name = "generate",
+    .usage = "[--app-mix MIX] [--jobs 1000000] -o JOBS.jsonl",
+    .summary = "make up a jobs file of any length, calibrated to recorded runs",
+    .run = run,
+};

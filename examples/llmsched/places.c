@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Engines and their clocks (docs/simulation.md, "Work"). */
+#include "places.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+int running_compare(const struct running *a, const struct running *b)
+{
+    if (a->job != b->job)
+        return a->job < b->job ? -1 : 1;
+    if (a->stage != b->stage)
+        return a->stage < b->stage ? -1 : 1;
+    return (a->task > b->task) - (a->task < b->task);
+}
+
+static bool before(const struct running *a, const struct running *b)
+{
+    return a->end != b->end ? a->end < b->end : running_compare(a, b) < 0;
+}
+
+void running_push(struct running_heap *heap, const struct running *task)
+{
+    grow((void **)&heap->items, &heap->capacity, heap->count + 1, sizeof *heap->items);
+    size_t i = heap->count++;
+    for (; i > 0 && before(task, &heap->items[(i - 1) / 2]); i = (i - 1) / 2)
+        heap->items[i] = heap->items[(i - 1) / 2];
+    heap->items[i] = *task;
+}
+
+struct running running_pop(struct running_heap *heap)
+{
+    struct running top = heap->items[0], last = heap->items[--heap->count];
+    size_t i = 0;
+    for (;;) {
+        size_t child = 2 * i + 1;
+        if (child >= heap->count)
+            break;
+        if (child + 1 < heap->count && before(&heap->items[child + 1], &heap->items[child]))
+            child++;
+        if (!before(&heap->items[child], &last))
+            break;
+        heap->items[i] = heap->items[child];
+        i = child;
+    }
+    heap->items[i] = last;
+    return top;
+}
+
+void engine_init(struct engine *engine, const struct cluster *cluster, uint32_t max_batch)
+{
+    *engine = (struct engine){.cluster = cluster, .max_batch = max_batch, .next_s = INFINITY};
+}
+
+void engine_finish(struct engine *engine)
+{
+    free(engine->requests.items);
+    engine->requests = (struct running_heap){0};
+}
+
+void engine_advance(struct engine *engine, double now_s)
+{
+    if (engine->requests.count > 0)
+        engine->clock += (now_s - engine->time_s) * engine->rate;
+    engine->time_s = now_s;
+}
+
+static double rate(const struct engine *engine)
+{
+    const struct cluster *cluster = engine->cluster;
+    double step = cluster_tau(cluster, (double)engine->requests.count);
+    if (!cluster->serial)
+        return cluster_tau(cluster, 1.0) / step;
+    for (size_t i = 0; i < engine->requests.count; i++)
+        step += engine->requests.items[i].step_s;
+    return 1.0 / step;
+}
+
+double engine_end(const struct engine *engine)
+{
+    if (engine->requests.count == 0)
+        return INFINITY;
+    double left = engine->requests.items[0].end - engine->clock;
+    return left > 0.0 ? engine->time_s + left / engine->rate : engine->time_s;
+}
+
+void engine_refresh(struct engine *engine)
+{
+    if (engine->requests.count == 0)
+        engine->clock = 0.0; /* keeps the clock small, and so exact */
+    else
+        engine->rate = rate(engine);
+    engine->next_s = engine_end(engine);
+}
+
+void engine_start(struct engine *engine, struct running task, double prompt_tokens,
+                  double output_tokens)
+{
+    const struct cluster *cluster = engine->cluster;
+    double work = cluster_alone(cluster, prompt_tokens, output_tokens);
+    task.step_s = 0.0;
+    if (cluster->serial && work > 0.0) {
+        work = fmax(1.0, output_tokens);
+        task.step_s = prompt_tokens * cluster->prefill_s_per_token / work;
+    }
+    task.end = engine->clock + work;
+    running_push(&engine->requests, &task);
+}

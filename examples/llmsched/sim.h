@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The simulation model of docs/simulation.md around a llmsched_scheduler: a
+ * caller like any other, that sees time pass and starts what it is told.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include "cluster.h"
+#include "histogram.h"
+#include "jobs.h"
+#include "program.h"
+
+struct sim_options {
+    llmsched_context *context;
+    const char *policy; /* with its options */
+    uint64_t seed;
+    bool keep_tasks; /* fill in the schedule */
+};
+
+/* One line of a schedule; in order of start. */
+struct sim_task {
+    uint32_t job, stage, task, executor;
+    double start_s, end_s;
+};
+
+struct sim_result {
+    double *completion_s; /* by job */
+    struct sim_task *tasks;
+    size_t task_count, task_capacity;
+    uint64_t decisions;
+    double busy_s;            /* spent in the scheduler */
+    struct histogram latency; /* from posting to the decision pulled */
+};
+
+/* The workload must fit the cluster. */
+bool sim_run(const struct workload *workload, const struct cluster *cluster,
+             const struct sim_options *options, struct sim_result *result, struct problem *problem);
+void sim_result_release(struct sim_result *result);
+
+/* Whether a policy sees all of every job: it is then only for comparison. */
+bool policy_is_oracle(const char *policy);
+/* Whether a policy is one of the three whose ties end in the true stage index. */
+bool policy_is_cross_check(const char *policy);
+
+/* Lines of the two files of `simulate`. */
+void sim_write_jobs(const struct workload *workload, const struct sim_result *result, FILE *file);
+void sim_write_tasks(const struct workload *workload, const struct sim_result *result, FILE *file);
+
+#endif

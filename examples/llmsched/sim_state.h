@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The simulation's state: shared by the loop (sim.c) and what it tells the scheduler (sim_tell.c).
+ */
+#ifndef SIM_STATE_H
+#define SIM_STATE_H
+
+#include "places.h"
+#include "sim.h"
+
+/*
+ * A job between its arrival and its end. A stage is known to the policy by its
+ * number among the revealed ones, so that no number tells of what is still hidden; the
+ * cross-check policies, which have no freedom, are given the true one.
+ */
+struct live {
+    uint32_t *number;     /* true stage -> the policy's; UINT32_MAX: hidden */
+    uint32_t *stage;      /* the policy's -> true */
+    uint32_t *waiting;    /* unfinished parents */
+    uint32_t *unfinished; /* tasks */
+    uint32_t *unstarted;  /* tasks; UINT32_MAX while hidden */
+    uint32_t revealed, stages_left;
+    uint32_t *ended; /* 3 per stage, for oracle-srpt: see task_class() */
+};
+
+struct sim {
+    const struct workload *workload;
+    const struct cluster *cluster;
+    const struct sim_options *options;
+    struct sim_result *result;
+    struct problem *problem;
+    llmsched_scheduler *scheduler;
+    bool true_numbers, oracle;
+    struct engine *engines;
+    struct running_heap tools; /* ends in seconds */
+    bool *slot_busy;
+    struct live **live; /* by job; NULL: not arrived or over */
+    uint32_t *arrivals; /* jobs by (arrival, number) */
+    size_t next_arrival;
+    uint32_t *arrived;    /* scratch of one instant */
+    struct running *done; /* scratch of one instant */
+    size_t done_count, done_capacity, jobs_over;
+    double now_s;
+    double posting_s; /* spent posting since the last decision */
+};
+
+/* Seconds of a clock that only runs forward. */
+double clock_s(void);
+
+/* Each posts what happened at sim->now_s; false with the problem noted. */
+bool sim_post_executors(struct sim *sim);
+bool sim_arrive(struct sim *sim, uint32_t job);
+/* The task's place is free already. Reveals what its stage's end makes ready, and ends the job with
+ * its last stage. */
+bool sim_complete(struct sim *sim, const struct running *task);
+
+#endif
