@@ -1,0 +1,3 @@
+module llmsched
+
+go 1.19

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package llmsched
+
+/*
+#include <llmsched/llmsched.h>
+*/
+import "C"
+
+import "runtime"
+
+// EvidenceState is what is known of a stage of a job.
+type EvidenceState uint32
+
+// Values of EvidenceState.
+const (
+	Unknown  EvidenceState = C.LLMSCHED_EVIDENCE_UNKNOWN
+	Absent   EvidenceState = C.LLMSCHED_EVIDENCE_ABSENT
+	Present  EvidenceState = C.LLMSCHED_EVIDENCE_PRESENT
+	Finished EvidenceState = C.LLMSCHED_EVIDENCE_FINISHED
+	Partial  EvidenceState = C.LLMSCHED_EVIDENCE_PARTIAL
+)
+
+// Evidence on one stage.
+type Evidence struct {
+	State        EvidenceState
+	Choice       uint32 // dynamic stages that are finished: the candidate chosen plus 1; 0: not known
+	HasPrompt    bool
+	WorkS        float64
+	PromptTokens float64
+}
+
+// Quantifier holds the belief about one job at a time.
+type Quantifier struct{ ptr *C.llmsched_quantifier }
+
+// NewQuantifier makes a quantifier for jobs of a profile; seed is that of its draws.
+func NewQuantifier(profile *Profile, seed uint64) (*Quantifier, error) {
+	if profile.ptr == nil {
+		return nil, closedError("Profile")
+	}
+	o := C.llmsched_quantifier_options{size: C.sizeof_llmsched_quantifier_options, seed: C.uint64_t(seed)}
+	q := &Quantifier{}
+	e := newError()
+	err := failure(C.llmsched_quantifier_create(profile.ptr, &o, &q.ptr, &e), &e)
+	runtime.KeepAlive(profile)
+	if err != nil {
+		return nil, err
+	}
+	runtime.SetFinalizer(q, (*Quantifier).Close)
+	return q, nil
+}
+
+// Close ends the quantifier.
+func (q *Quantifier) Close() {
+	ptr := q.ptr
+	q.ptr = nil
+	runtime.SetFinalizer(q, nil)
+	if ptr != nil {
+		C.llmsched_quantifier_destroy(ptr)
+	}
+}
+
+// SetEvidence says what is known of each stage of the template; it replaces what was known.
+func (q *Quantifier) SetEvidence(evidence []Evidence) error {
+	if q.ptr == nil {
+		return closedError("Quantifier")
+	}
+	array := make([]C.llmsched_stage_evidence, len(evidence)+1)
+	for i, v := range evidence {
+		array[i] = C.llmsched_stage_evidence{size: C.sizeof_llmsched_stage_evidence, state: C.uint32_t(v.State),
+			choice: C.uint32_t(v.Choice), work_s: C.double(v.WorkS), prompt_tokens: C.double(v.PromptTokens)}
+		if v.HasPrompt {
+			array[i].has_prompt = 1
+		}
+	}
+	e := newError()
+	err := failure(C.llmsched_quantifier_set_evidence(q.ptr, &array[0], C.uint32_t(len(evidence)), &e), &e)
+	runtime.KeepAlive(q)
+	return err
+}
+
+// Remaining work: expected, least and greatest likely.
+type Remaining struct{ MeanS, LoS, HiS float64 }
+
+// Remaining work of one kind of stage; 0: of both together.
+func (q *Quantifier) Remaining(kind Kind) (Remaining, error) {
+	if q.ptr == nil {
+		return Remaining{}, closedError("Quantifier")
+	}
+	r := C.llmsched_remaining{size: C.sizeof_llmsched_remaining}
+	e := newError()
+	err := failure(C.llmsched_quantifier_remaining(q.ptr, C.uint32_t(kind), &r, &e), &e)
+	runtime.KeepAlive(q)
+	return Remaining{float64(r.mean_s), float64(r.lo_s), float64(r.hi_s)}, err
+}
+
+// Belief about one stage.
+type Belief struct{ Presence, MeanWorkS, MinimumS, MaximumS, Entropy float64 }
+
+// Stage reads the belief about a stage.
+func (q *Quantifier) Stage(stage uint32) (Belief, error) {
+	if q.ptr == nil {
+		return Belief{}, closedError("Quantifier")
+	}
+	b := C.llmsched_stage_belief{size: C.sizeof_llmsched_stage_belief}
+	e := newError()
+	err := failure(C.llmsched_quantifier_stage(q.ptr, C.uint32_t(stage), &b, &e), &e)
+	runtime.KeepAlive(q)
+	return Belief{float64(b.presence), float64(b.mean_work_s), float64(b.minimum_s), float64(b.maximum_s),
+		float64(b.entropy)}, err
+}
+
+// number calls a function that gives one value.
+func (q *Quantifier) number(call func(value *C.double, e *C.llmsched_error) C.llmsched_status) (float64, error) {
+	if q.ptr == nil {
+		return 0, closedError("Quantifier")
+	}
+	var value C.double
+	e := newError()
+	err := failure(call(&value, &e), &e)
+	runtime.KeepAlive(q)
+	return float64(value), err
+}
+
+// Reduction is the uncertainty that finishing a present stage takes away.
+func (q *Quantifier) Reduction(stage uint32) (float64, error) {
+	return q.number(func(value *C.double, e *C.llmsched_error) C.llmsched_status {
+		return C.llmsched_quantifier_reduction(q.ptr, C.uint32_t(stage), value, e)
+	})
+}
+
+// Variance of the remaining work of one kind of stage; 0: of both together.
+func (q *Quantifier) Variance(kind Kind) (float64, error) {
+	return q.number(func(value *C.double, e *C.llmsched_error) C.llmsched_status {
+		return C.llmsched_quantifier_variance(q.ptr, C.uint32_t(kind), value, e)
+	})
+}
+
+// CriticalPath is the mean of the remaining critical path.
+func (q *Quantifier) CriticalPath() (float64, error) {
+	return q.number(func(value *C.double, e *C.llmsched_error) C.llmsched_status {
+		return C.llmsched_quantifier_critical_path(q.ptr, value, e)
+	})
+}
+
+// Entropy of a stage's variable, nats.
+func (q *Quantifier) Entropy(stage uint32) (float64, error) {
+	return q.number(func(value *C.double, e *C.llmsched_error) C.llmsched_status {
+		return C.llmsched_quantifier_entropy(q.ptr, C.uint32_t(stage), value, e)
+	})
+}
+
+// Information is I(stage ; others | evidence), the others taken together, nats.
+func (q *Quantifier) Information(stage uint32, others []uint32) (float64, error) {
+	var a arena
+	defer a.free()
+	return q.number(func(value *C.double, e *C.llmsched_error) C.llmsched_status {
+		return C.llmsched_quantifier_information(q.ptr, C.uint32_t(stage), a.uint32s(others), C.uint32_t(len(others)), value, e)
+	})
+}
+
+// Quantiles of the remaining work; levels lie in (0, 1).
+func (q *Quantifier) Quantiles(kind Kind, levels []float64) ([]float64, error) {
+	if q.ptr == nil {
+		return nil, closedError("Quantifier")
+	}
+	var a arena
+	defer a.free()
+	quantiles := a.doubles(levels)
+	e := newError()
+	err := failure(C.llmsched_quantifier_quantiles(q.ptr, C.uint32_t(kind), a.doubles(levels), C.uint32_t(len(levels)),
+		quantiles, &e), &e)
+	runtime.KeepAlive(q)
+	if err != nil {
+		return nil, err
+	}
+	return copyDoubles(quantiles, len(levels)), nil
+}

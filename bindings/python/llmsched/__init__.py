@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decides what a compound LLM application runs next.
+
+Importing it loads libllmsched; see _ffi.py for where it is looked for.
+"""
+
+from ._ffi import lib as _lib
+from .context import Context
+from .dag import Candidate, Dag, DagBuilder, Kind, Stage
+from .errors import (CallbackError, ClosedError, CycleError, Error, ExistsError, ImpossibleError,
+                     InternalError, InvalidError, LimitError, NotFoundError, OutOfMemoryError, ParseError,
+                     StateError, VersionError)
+from .history import History, Run, RunStage
+from .network import Inference, Network
+from .policy import By, Choice, Estimate, Policy, PolicyInfo, View, policies
+from .profile import Bin, Profile, Profiler, ProfileStage, Summary
+from .quantifier import Belief, Evidence, Quantifier, Remaining, State
+from .scheduler import Decision, Scheduler, Stats
+
+__version__ = _lib.llmsched_version().decode()
+
+__all__ = [
+    "Belief", "Bin", "By", "CallbackError", "Candidate", "Choice", "ClosedError", "Context", "CycleError", "Dag",
+    "DagBuilder", "Decision", "Error", "Estimate", "Evidence", "ExistsError", "History", "ImpossibleError",
+    "Inference", "InternalError", "InvalidError", "Kind", "LimitError", "Network", "NotFoundError",
+    "OutOfMemoryError", "ParseError", "Policy", "PolicyInfo", "Profile", "Profiler", "ProfileStage", "Quantifier",
+    "Remaining", "Run", "RunStage", "Scheduler", "Stage", "State", "StateError", "Stats", "Summary", "VersionError",
+    "View", "policies",
+]

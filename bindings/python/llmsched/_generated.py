@@ -1,0 +1,748 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Constants, structs and prototypes of the C interface.
+
+Made by bindings/spec/generate_python.py from include/llmsched/*.h; not edited by hand.
+"""
+
+from ctypes import (CFUNCTYPE, POINTER, Structure, c_char, c_char_p, c_double, c_int32,
+                    c_size_t, c_uint32, c_uint64, c_void_p)
+
+LLMSCHED_VERSION_MAJOR = 0
+LLMSCHED_VERSION_MINOR = 1
+LLMSCHED_VERSION_PATCH = 0
+LLMSCHED_VERSION_NUMBER = 100
+LLMSCHED_OK = 0
+LLMSCHED_NONE = 1
+LLMSCHED_ERROR_INVALID = 2
+LLMSCHED_ERROR_MEMORY = 3
+LLMSCHED_ERROR_PARSE = 4
+LLMSCHED_ERROR_NOT_FOUND = 5
+LLMSCHED_ERROR_EXISTS = 6
+LLMSCHED_ERROR_CYCLE = 7
+LLMSCHED_ERROR_STATE = 8
+LLMSCHED_ERROR_LIMIT = 9
+LLMSCHED_ERROR_IMPOSSIBLE = 10
+LLMSCHED_ERROR_VERSION = 11
+LLMSCHED_ERROR_CALLBACK = 12
+LLMSCHED_ERROR_INTERNAL = 13
+LLMSCHED_INDEX_NONE = 0xFFFFFFFF
+LLMSCHED_STAGE_LLM = 1
+LLMSCHED_STAGE_REGULAR = 2
+LLMSCHED_STAGE_DYNAMIC = 3
+LLMSCHED_SCORE_BIC = 1
+LLMSCHED_SCORE_BDEU = 2
+LLMSCHED_EVIDENCE_UNKNOWN = 0
+LLMSCHED_EVIDENCE_ABSENT = 1
+LLMSCHED_EVIDENCE_PRESENT = 2
+LLMSCHED_EVIDENCE_FINISHED = 3
+LLMSCHED_EVIDENCE_PARTIAL = 4
+LLMSCHED_EVENT_HAS_ALONE = 1
+LLMSCHED_EVENT_EXECUTOR_UP = 1
+LLMSCHED_EVENT_EXECUTOR_DOWN = 2
+LLMSCHED_EVENT_EXECUTOR_CHANGED = 3
+LLMSCHED_EVENT_JOB_ARRIVED = 4
+LLMSCHED_EVENT_JOB_CHANGED = 5
+LLMSCHED_EVENT_JOB_FINISHED = 6
+LLMSCHED_EVENT_JOB_CANCELLED = 7
+LLMSCHED_EVENT_STAGE_REVEALED = 8
+LLMSCHED_EVENT_TASK_FINISHED = 9
+LLMSCHED_EVENT_TASK_FAILED = 10
+LLMSCHED_BY_NETWORK = 1
+LLMSCHED_BY_HISTORY = 2
+
+llmsched_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+
+
+class llmsched_error(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("status", c_int32),
+        ("line", c_uint64),
+        ("column", c_uint64),
+        ("message", c_char * 232),
+    ]
+
+
+class llmsched_allocator(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("user", c_void_p),
+        ("allocate", CFUNCTYPE(c_void_p, c_void_p, c_size_t)),
+        ("reallocate", CFUNCTYPE(c_void_p, c_void_p, c_void_p, c_size_t)),
+        ("release", CFUNCTYPE(None, c_void_p, c_void_p)),
+    ]
+
+
+class llmsched_context_options(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("max_stages", c_uint32),
+        ("allocator", POINTER(llmsched_allocator)),
+        ("log", llmsched_log_fn),
+        ("log_user", c_void_p),
+        ("max_table", c_uint64),
+    ]
+
+
+class llmsched_stage(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("kind", c_uint32),
+        ("id", c_char_p),
+        ("name", c_char_p),
+        ("model", c_char_p),
+        ("occurrence", c_uint32),
+        ("tasks", c_uint32),
+    ]
+
+
+class llmsched_run_stage(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("kind", c_uint32),
+        ("id", c_char_p),
+        ("name", c_char_p),
+        ("model", c_char_p),
+        ("parents", POINTER(c_uint32)),
+        ("parent_count", c_uint32),
+        ("tasks", c_uint32),
+        ("choice", c_uint32),
+        ("reserved", c_uint32),
+        ("prompt_tokens", c_double),
+        ("output_tokens", c_double),
+        ("work_s", c_double),
+        ("span_s", c_double),
+    ]
+
+
+class llmsched_run(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("stage_count", c_uint32),
+        ("app", c_char_p),
+        ("job", c_char_p),
+        ("task", c_char_p),
+        ("stages", POINTER(llmsched_run_stage)),
+    ]
+
+
+class llmsched_profiler_options(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("bins", c_uint32),
+        ("max_parents", c_uint32),
+        ("max_stages", c_uint32),
+        ("score", c_uint32),
+        ("no_prompts", c_uint32),
+        ("equivalent_size", c_double),
+        ("prior", c_double),
+        ("common", c_double),
+        ("max_clique", c_uint64),
+    ]
+
+
+class llmsched_profile_summary(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("stage_count", c_uint32),
+        ("run_count", c_uint64),
+        ("mean_llm_s", c_double),
+        ("mean_tool_s", c_double),
+        ("log_likelihood", c_double),
+    ]
+
+
+class llmsched_profile_stage(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("bin_count", c_uint32),
+        ("work_node", c_uint32),
+        ("prompt_node", c_uint32),
+        ("aggregate", c_uint32),
+        ("reserved", c_uint32),
+        ("presence", c_double),
+        ("mean_work_s", c_double),
+        ("mean_span_s", c_double),
+    ]
+
+
+class llmsched_profile_bin(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("count", c_uint64),
+        ("mean_s", c_double),
+        ("minimum_s", c_double),
+        ("maximum_s", c_double),
+        ("upper_s", c_double),
+    ]
+
+
+class llmsched_quantifier_options(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("horizon", c_uint32),
+        ("samples", c_uint32),
+        ("reserved", c_uint32),
+        ("seed", c_uint64),
+        ("support", c_double),
+    ]
+
+
+class llmsched_stage_evidence(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("state", c_uint32),
+        ("choice", c_uint32),
+        ("has_prompt", c_uint32),
+        ("work_s", c_double),
+        ("prompt_tokens", c_double),
+    ]
+
+
+class llmsched_stage_belief(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("presence", c_double),
+        ("mean_work_s", c_double),
+        ("minimum_s", c_double),
+        ("maximum_s", c_double),
+        ("entropy", c_double),
+    ]
+
+
+class llmsched_remaining(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("mean_s", c_double),
+        ("lo_s", c_double),
+        ("hi_s", c_double),
+    ]
+
+
+class llmsched_executor(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("kind", c_uint32),
+        ("model", c_char_p),
+        ("capacity", c_uint32),
+        ("curve_count", c_uint32),
+        ("curve_batch", POINTER(c_double)),
+        ("curve_slowdown", POINTER(c_double)),
+    ]
+
+
+class llmsched_job(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("profile", c_void_p),
+        ("given_mean_s", c_double),
+        ("given_llm_s", c_double),
+        ("given_tool_s", c_double),
+    ]
+
+
+class llmsched_revealed_stage(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("kind", c_uint32),
+        ("name", c_char_p),
+        ("model", c_char_p),
+        ("parents", POINTER(c_uint32)),
+        ("parent_count", c_uint32),
+        ("tasks", c_uint32),
+        ("choice", c_uint32),
+        ("has_prompt", c_uint32),
+        ("prompt_tokens", c_double),
+    ]
+
+
+class llmsched_event(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("type", c_uint32),
+        ("time_s", c_double),
+        ("job", c_uint64),
+        ("executor", c_uint64),
+        ("stage", c_uint32),
+        ("task", c_uint32),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+        ("alone_s", c_double),
+        ("job_info", POINTER(llmsched_job)),
+        ("stage_info", POINTER(llmsched_revealed_stage)),
+        ("executor_info", POINTER(llmsched_executor)),
+    ]
+
+
+class llmsched_decision(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("stage", c_uint32),
+        ("task", c_uint32),
+        ("reserved", c_uint32),
+        ("job", c_uint64),
+        ("executor", c_uint64),
+    ]
+
+
+class llmsched_choice(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("stage", c_uint32),
+        ("job", c_uint64),
+        ("tasks", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class llmsched_policy(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("user", c_void_p),
+        ("key", CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint64, c_uint32, POINTER(c_double))),
+        ("choose", CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint32, POINTER(llmsched_choice))),
+        ("release", CFUNCTYPE(None, c_void_p)),
+    ]
+
+
+class llmsched_queue_view(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("kind", c_uint32),
+        ("model", c_char_p),
+        ("capacity", c_uint32),
+        ("running", c_uint32),
+        ("ready", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class llmsched_job_view(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("unfinished_stages", c_uint32),
+        ("running_llm", c_uint32),
+        ("running_tool", c_uint32),
+        ("arrival_s", c_double),
+        ("done_llm_s", c_double),
+        ("done_tool_s", c_double),
+        ("given_mean_s", c_double),
+        ("given_llm_s", c_double),
+        ("given_tool_s", c_double),
+        ("profile", c_void_p),
+    ]
+
+
+class llmsched_stage_view(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("kind", c_uint32),
+        ("name", c_char_p),
+        ("model", c_char_p),
+        ("queue", c_uint32),
+        ("template_stage", c_uint32),
+        ("tasks", c_uint32),
+        ("ready", c_uint32),
+        ("running", c_uint32),
+        ("has_prompt", c_uint32),
+        ("prompt_tokens", c_double),
+    ]
+
+
+class llmsched_estimate(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("mean_s", c_double),
+        ("lo_s", c_double),
+        ("hi_s", c_double),
+    ]
+
+
+class llmsched_scheduler_options(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("policy", c_char_p),
+        ("custom", POINTER(llmsched_policy)),
+        ("seed", c_uint64),
+    ]
+
+
+class llmsched_scheduler_stats(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("executors", c_uint32),
+        ("jobs", c_uint32),
+        ("ready", c_uint32),
+        ("running", c_uint32),
+        ("reserved", c_uint32),
+        ("events", c_uint64),
+        ("decisions", c_uint64),
+    ]
+
+
+class llmsched_history_options(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("prefill_s_per_token", c_double),
+        ("decode_s_per_token", c_double),
+    ]
+
+
+STRUCTS = (
+    llmsched_error,
+    llmsched_allocator,
+    llmsched_context_options,
+    llmsched_stage,
+    llmsched_run_stage,
+    llmsched_run,
+    llmsched_profiler_options,
+    llmsched_profile_summary,
+    llmsched_profile_stage,
+    llmsched_profile_bin,
+    llmsched_quantifier_options,
+    llmsched_stage_evidence,
+    llmsched_stage_belief,
+    llmsched_remaining,
+    llmsched_executor,
+    llmsched_job,
+    llmsched_revealed_stage,
+    llmsched_event,
+    llmsched_decision,
+    llmsched_choice,
+    llmsched_policy,
+    llmsched_queue_view,
+    llmsched_job_view,
+    llmsched_stage_view,
+    llmsched_estimate,
+    llmsched_scheduler_options,
+    llmsched_scheduler_stats,
+    llmsched_history_options,
+)
+
+# name: (result, arguments)
+PROTOTYPES = {
+    "llmsched_version_number": (
+        c_uint32,
+        ()),
+    "llmsched_version": (
+        c_char_p,
+        ()),
+    "llmsched_status_name": (
+        c_char_p,
+        (c_int32,)),
+    "llmsched_context_create": (
+        c_int32,
+        (POINTER(llmsched_context_options), POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_context_destroy": (
+        None,
+        (c_void_p,)),
+    "llmsched_text_data": (
+        c_char_p,
+        (c_void_p,)),
+    "llmsched_text_length": (
+        c_size_t,
+        (c_void_p,)),
+    "llmsched_text_destroy": (
+        None,
+        (c_void_p,)),
+    "llmsched_dag_builder_create": (
+        c_int32,
+        (c_void_p, c_char_p, POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_dag_builder_destroy": (
+        None,
+        (c_void_p,)),
+    "llmsched_dag_builder_add_stage": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_stage), POINTER(c_uint32), POINTER(llmsched_error),)),
+    "llmsched_dag_builder_add_edge": (
+        c_int32,
+        (c_void_p, c_uint32, c_uint32, POINTER(llmsched_error),)),
+    "llmsched_dag_builder_add_candidate": (
+        c_int32,
+        (c_void_p, c_uint32, c_char_p, POINTER(c_uint32), c_uint32, POINTER(c_uint32), POINTER(llmsched_error),)),
+    "llmsched_dag_builder_add_loop": (
+        c_int32,
+        (c_void_p, POINTER(c_uint32), c_uint32, c_uint32, POINTER(c_uint32), POINTER(llmsched_error),)),
+    "llmsched_dag_builder_freeze": (
+        c_int32,
+        (c_void_p, POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_dag_retain": (
+        c_void_p,
+        (c_void_p,)),
+    "llmsched_dag_release": (
+        None,
+        (c_void_p,)),
+    "llmsched_dag_name": (
+        c_char_p,
+        (c_void_p,)),
+    "llmsched_dag_stage_count": (
+        c_uint32,
+        (c_void_p,)),
+    "llmsched_dag_edge_count": (
+        c_uint32,
+        (c_void_p,)),
+    "llmsched_dag_stage": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_stage), POINTER(llmsched_error),)),
+    "llmsched_dag_find": (
+        c_uint32,
+        (c_void_p, c_char_p,)),
+    "llmsched_dag_find_occurrence": (
+        c_uint32,
+        (c_void_p, c_uint32, c_char_p, c_uint32,)),
+    "llmsched_dag_parents": (
+        POINTER(c_uint32),
+        (c_void_p, c_uint32, POINTER(c_uint32),)),
+    "llmsched_dag_children": (
+        POINTER(c_uint32),
+        (c_void_p, c_uint32, POINTER(c_uint32),)),
+    "llmsched_dag_order": (
+        POINTER(c_uint32),
+        (c_void_p,)),
+    "llmsched_dag_candidate_count": (
+        c_uint32,
+        (c_void_p, c_uint32,)),
+    "llmsched_dag_candidate": (
+        POINTER(c_uint32),
+        (c_void_p, c_uint32, c_uint32, POINTER(c_char_p), POINTER(c_uint32),)),
+    "llmsched_dag_critical_path": (
+        c_int32,
+        (c_void_p, POINTER(c_double), POINTER(c_double), POINTER(c_uint32), POINTER(c_uint32), POINTER(llmsched_error),)),
+    "llmsched_dag_to_json": (
+        c_int32,
+        (c_void_p, POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_dag_from_json": (
+        c_int32,
+        (c_void_p, c_char_p, c_size_t, POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_network_from_json": (
+        c_int32,
+        (c_void_p, c_char_p, c_size_t, POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_network_to_json": (
+        c_int32,
+        (c_void_p, POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_network_retain": (
+        c_void_p,
+        (c_void_p,)),
+    "llmsched_network_release": (
+        None,
+        (c_void_p,)),
+    "llmsched_network_name": (
+        c_char_p,
+        (c_void_p,)),
+    "llmsched_network_node_count": (
+        c_uint32,
+        (c_void_p,)),
+    "llmsched_network_node_name": (
+        c_char_p,
+        (c_void_p, c_uint32,)),
+    "llmsched_network_find": (
+        c_uint32,
+        (c_void_p, c_char_p,)),
+    "llmsched_network_state_count": (
+        c_uint32,
+        (c_void_p, c_uint32,)),
+    "llmsched_network_state_name": (
+        c_char_p,
+        (c_void_p, c_uint32, c_uint32,)),
+    "llmsched_network_parents": (
+        POINTER(c_uint32),
+        (c_void_p, c_uint32, POINTER(c_uint32),)),
+    "llmsched_network_table": (
+        POINTER(c_double),
+        (c_void_p, c_uint32, POINTER(c_uint64),)),
+    "llmsched_inference_create": (
+        c_int32,
+        (c_void_p, POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_inference_destroy": (
+        None,
+        (c_void_p,)),
+    "llmsched_inference_clear": (
+        None,
+        (c_void_p,)),
+    "llmsched_inference_set_state": (
+        c_int32,
+        (c_void_p, c_uint32, c_uint32, POINTER(llmsched_error),)),
+    "llmsched_inference_set_likelihood": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(c_double), c_uint32, POINTER(llmsched_error),)),
+    "llmsched_inference_log_probability": (
+        c_int32,
+        (c_void_p, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_inference_marginal": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(c_double), c_uint32, POINTER(llmsched_error),)),
+    "llmsched_inference_joint": (
+        c_int32,
+        (c_void_p, POINTER(c_uint32), c_uint32, POINTER(c_double), c_uint64, POINTER(llmsched_error),)),
+    "llmsched_inference_entropy": (
+        c_int32,
+        (c_void_p, POINTER(c_uint32), c_uint32, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_inference_total_entropy": (
+        c_int32,
+        (c_void_p, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_inference_mutual_information": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(c_uint32), c_uint32, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_inference_total_information": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_profiler_create": (
+        c_int32,
+        (c_void_p, c_char_p, c_void_p, POINTER(llmsched_profiler_options), POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_profiler_destroy": (
+        None,
+        (c_void_p,)),
+    "llmsched_profiler_observe": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_run), POINTER(llmsched_error),)),
+    "llmsched_profiler_run_count": (
+        c_uint64,
+        (c_void_p,)),
+    "llmsched_profiler_fit": (
+        c_int32,
+        (c_void_p, POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_profile_retain": (
+        c_void_p,
+        (c_void_p,)),
+    "llmsched_profile_release": (
+        None,
+        (c_void_p,)),
+    "llmsched_profile_name": (
+        c_char_p,
+        (c_void_p,)),
+    "llmsched_profile_dag": (
+        c_void_p,
+        (c_void_p,)),
+    "llmsched_profile_network": (
+        c_void_p,
+        (c_void_p,)),
+    "llmsched_profile_get_summary": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_profile_summary), POINTER(llmsched_error),)),
+    "llmsched_profile_get_stage": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_profile_stage), POINTER(llmsched_error),)),
+    "llmsched_profile_get_bin": (
+        c_int32,
+        (c_void_p, c_uint32, c_uint32, POINTER(llmsched_profile_bin), POINTER(llmsched_error),)),
+    "llmsched_profile_to_json": (
+        c_int32,
+        (c_void_p, POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_profile_from_json": (
+        c_int32,
+        (c_void_p, c_char_p, c_size_t, POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_quantifier_create": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_quantifier_options), POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_quantifier_destroy": (
+        None,
+        (c_void_p,)),
+    "llmsched_quantifier_set_evidence": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_stage_evidence), c_uint32, POINTER(llmsched_error),)),
+    "llmsched_quantifier_stage": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_stage_belief), POINTER(llmsched_error),)),
+    "llmsched_quantifier_remaining": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_remaining), POINTER(llmsched_error),)),
+    "llmsched_quantifier_variance": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_quantifier_quantiles": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(c_double), c_uint32, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_quantifier_critical_path": (
+        c_int32,
+        (c_void_p, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_quantifier_entropy": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_quantifier_information": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(c_uint32), c_uint32, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_quantifier_reduction": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_view_now": (
+        c_double,
+        (c_void_p,)),
+    "llmsched_view_random": (
+        c_double,
+        (c_void_p,)),
+    "llmsched_view_queue": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_queue_view),)),
+    "llmsched_view_head": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(c_uint64), POINTER(c_uint32),)),
+    "llmsched_view_ready": (
+        c_int32,
+        (c_void_p, c_uint32, c_uint32, POINTER(c_uint64), POINTER(c_uint32),)),
+    "llmsched_view_freed": (
+        c_int32,
+        (c_void_p, c_uint32, c_uint32, POINTER(c_uint64),)),
+    "llmsched_view_job": (
+        c_int32,
+        (c_void_p, c_uint64, POINTER(llmsched_job_view),)),
+    "llmsched_view_job_count": (
+        c_uint32,
+        (c_void_p,)),
+    "llmsched_view_stage": (
+        c_int32,
+        (c_void_p, c_uint64, c_uint32, POINTER(llmsched_stage_view),)),
+    "llmsched_view_estimate": (
+        c_int32,
+        (c_void_p, c_uint64, c_uint32, c_uint32, POINTER(llmsched_estimate),)),
+    "llmsched_view_reduction": (
+        c_int32,
+        (c_void_p, c_uint64, c_uint32, POINTER(c_double),)),
+    "llmsched_policy_count": (
+        c_uint32,
+        ()),
+    "llmsched_policy_name": (
+        c_char_p,
+        (c_uint32,)),
+    "llmsched_policy_summary": (
+        c_char_p,
+        (c_uint32,)),
+    "llmsched_scheduler_create": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_scheduler_options), POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_scheduler_destroy": (
+        None,
+        (c_void_p,)),
+    "llmsched_scheduler_post": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_event), POINTER(llmsched_error),)),
+    "llmsched_scheduler_next": (
+        c_int32,
+        (c_void_p, c_double, POINTER(llmsched_decision), POINTER(llmsched_error),)),
+    "llmsched_scheduler_get_stats": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_scheduler_stats), POINTER(llmsched_error),)),
+    "llmsched_history_parse": (
+        c_int32,
+        (c_void_p, c_char_p, c_char_p, c_size_t, POINTER(llmsched_history_options), POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_history_retain": (
+        c_void_p,
+        (c_void_p,)),
+    "llmsched_history_release": (
+        None,
+        (c_void_p,)),
+    "llmsched_history_count": (
+        c_uint32,
+        (c_void_p,)),
+    "llmsched_history_run": (
+        POINTER(llmsched_run),
+        (c_void_p, c_uint32,)),
+}

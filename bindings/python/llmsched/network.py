@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Discrete Bayesian networks and exact answers in them."""
+
+import ctypes
+
+from . import _generated as c
+from . import context as contexts
+from ._ffi import Handle, call, decode, encode, lib, make, numbers, take_text
+
+
+class Network(Handle):
+    """A network with its tables; immutable."""
+
+    _destroy = "llmsched_network_release"
+
+    def __init__(self):
+        raise TypeError("a Network comes from Network.from_json() or Profile.network")
+
+    @classmethod
+    def from_json(cls, text, context=None):
+        data = text.encode() if isinstance(text, str) else text
+        return cls._adopt(make(lib.llmsched_network_from_json, contexts.pointer(context), data, len(data)))
+
+    def to_json(self):
+        return take_text(lib.llmsched_network_to_json, self._ptr)
+
+    @property
+    def name(self):
+        return decode(lib.llmsched_network_name(self._ptr))
+
+    def __len__(self):
+        return lib.llmsched_network_node_count(self._ptr)
+
+    def node_name(self, node):
+        return decode(lib.llmsched_network_node_name(self._ptr, node))
+
+    def find(self, name):
+        """Number of the node with this name, or None."""
+        node = lib.llmsched_network_find(self._ptr, encode(name))
+        return None if node == c.LLMSCHED_INDEX_NONE else node
+
+    def states(self, node):
+        count = lib.llmsched_network_state_count(self._ptr, node)
+        return [decode(lib.llmsched_network_state_name(self._ptr, node, state)) for state in range(count)]
+
+    def parents(self, node):
+        count = ctypes.c_uint32()
+        parents = lib.llmsched_network_parents(self._ptr, node, count)
+        return tuple(parents[: count.value]) if count.value else ()
+
+    def table(self, node):
+        """The node's probabilities: the first parent slowest, its own state fastest."""
+        count = ctypes.c_uint64()
+        table = lib.llmsched_network_table(self._ptr, node, count)
+        return tuple(table[: count.value]) if count.value else ()
+
+
+def borrow(pointer):
+    return Network._adopt(lib.llmsched_network_retain(pointer))
+
+
+class Inference(Handle):
+    """Evidence on one network and the answers under it."""
+
+    _destroy = "llmsched_inference_destroy"
+
+    def __init__(self, network):
+        super().__init__(make(lib.llmsched_inference_create, network._ptr))
+        self._states = [len(network.states(node)) for node in range(len(network))]
+
+    def clear(self):
+        lib.llmsched_inference_clear(self._ptr)
+
+    def set_state(self, node, state):
+        call(lib.llmsched_inference_set_state, self._ptr, node, state)
+
+    def set_likelihood(self, node, likelihood):
+        likelihood = numbers(likelihood, ctypes.c_double)
+        call(lib.llmsched_inference_set_likelihood, self._ptr, node, likelihood, len(likelihood))
+
+    def log_probability(self):
+        return self._number(lib.llmsched_inference_log_probability)
+
+    def marginal(self, node):
+        probabilities = (ctypes.c_double * self._states[node])()
+        call(lib.llmsched_inference_marginal, self._ptr, node, probabilities, len(probabilities))
+        return tuple(probabilities)
+
+    def joint(self, nodes):
+        """P(nodes | evidence), the first node slowest."""
+        nodes, size = numbers(nodes), 1
+        for node in nodes:
+            size *= self._states[node]
+        probabilities = (ctypes.c_double * size)()
+        call(lib.llmsched_inference_joint, self._ptr, nodes, len(nodes), probabilities, size)
+        return tuple(probabilities)
+
+    def entropy(self, nodes):
+        nodes = numbers(nodes)
+        return self._number(lib.llmsched_inference_entropy, nodes, len(nodes))
+
+    def total_entropy(self):
+        return self._number(lib.llmsched_inference_total_entropy)
+
+    def mutual_information(self, node, others):
+        others = numbers(others)
+        return self._number(lib.llmsched_inference_mutual_information, node, others, len(others))
+
+    def total_information(self, node):
+        return self._number(lib.llmsched_inference_total_information, node)
+
+    def _number(self, function, *arguments):
+        value = ctypes.c_double()
+        call(function, self._ptr, *arguments, value)
+        return value.value

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one job may still do, given what it has done."""
+
+import ctypes
+import dataclasses
+import enum
+
+from . import _generated as c
+from ._ffi import Handle, call, lib, make, new, numbers
+
+
+class State(enum.IntEnum):
+    """What is known of a stage."""
+
+    UNKNOWN = c.LLMSCHED_EVIDENCE_UNKNOWN
+    ABSENT = c.LLMSCHED_EVIDENCE_ABSENT
+    PRESENT = c.LLMSCHED_EVIDENCE_PRESENT
+    FINISHED = c.LLMSCHED_EVIDENCE_FINISHED
+    PARTIAL = c.LLMSCHED_EVIDENCE_PARTIAL
+
+
+@dataclasses.dataclass
+class Evidence:
+    state: State = State.UNKNOWN
+    work_s: float = 0.0
+    choice: "int | None" = None
+    prompt_tokens: "float | None" = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Belief:
+    presence: float
+    mean_work_s: float
+    minimum_s: float
+    maximum_s: float
+    entropy: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Remaining:
+    """Remaining work: expected, least and greatest likely."""
+
+    mean_s: float
+    lo_s: float
+    hi_s: float
+
+
+def _evidence_struct(evidence):
+    has_prompt = evidence.prompt_tokens is not None
+    return new(c.llmsched_stage_evidence, state=evidence.state,
+               choice=0 if evidence.choice is None else evidence.choice + 1, has_prompt=has_prompt,
+               work_s=evidence.work_s, prompt_tokens=evidence.prompt_tokens if has_prompt else 0.0)
+
+
+class Quantifier(Handle):
+    """Belief about one job at a time. Options are the fields of llmsched_quantifier_options."""
+
+    _destroy = "llmsched_quantifier_destroy"
+
+    def __init__(self, profile, **options):
+        super().__init__(make(lib.llmsched_quantifier_create, profile._ptr,
+                              new(c.llmsched_quantifier_options, **options)))
+
+    def set_evidence(self, evidence):
+        """One Evidence for each stage of the template; replaces what was known."""
+        evidence = list(evidence)
+        array = (c.llmsched_stage_evidence * len(evidence))(*(_evidence_struct(e) for e in evidence))
+        call(lib.llmsched_quantifier_set_evidence, self._ptr, array, len(array))
+
+    def stage(self, stage):
+        belief = new(c.llmsched_stage_belief)
+        call(lib.llmsched_quantifier_stage, self._ptr, stage, belief)
+        return Belief(belief.presence, belief.mean_work_s, belief.minimum_s, belief.maximum_s,
+                      belief.entropy)
+
+    def remaining(self, kind=0):
+        remaining = new(c.llmsched_remaining)
+        call(lib.llmsched_quantifier_remaining, self._ptr, kind, remaining)
+        return Remaining(remaining.mean_s, remaining.lo_s, remaining.hi_s)
+
+    def variance(self, kind=0):
+        return self._number(lib.llmsched_quantifier_variance, kind)
+
+    def quantiles(self, levels, kind=0):
+        levels = numbers(levels, ctypes.c_double)
+        quantiles = (ctypes.c_double * len(levels))()
+        call(lib.llmsched_quantifier_quantiles, self._ptr, kind, levels, len(levels), quantiles)
+        return tuple(quantiles)
+
+    def critical_path(self):
+        return self._number(lib.llmsched_quantifier_critical_path)
+
+    def entropy(self, stage):
+        return self._number(lib.llmsched_quantifier_entropy, stage)
+
+    def information(self, stage, others):
+        others = numbers(others)
+        return self._number(lib.llmsched_quantifier_information, stage, others, len(others))
+
+    def reduction(self, stage):
+        return self._number(lib.llmsched_quantifier_reduction, stage)
+
+    def _number(self, function, *arguments):
+        value = ctypes.c_double()
+        call(function, self._ptr, *arguments, value)
+        return value.value
