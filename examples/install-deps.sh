@@ -5,7 +5,7 @@
 #
 #   sh examples/install-deps.sh [build|test]
 #
-# build: compiler, Meson, GSL and cJSON. test: also CMocka, a C++ compiler,
+# build: compiler, Meson, GSL and cJSON. test: also CMocka, a C++ compiler, clang,
 # Python and Go. Debian and Ubuntu only (apt), as root or through sudo; where
 # nothing is missing it changes nothing and needs no network.
 set -eu
@@ -45,6 +45,7 @@ find_missing() {
     if [ "$1" = test ]; then
         need libcmocka-dev pkg-config --exists cmocka
         need g++ compiles c++ c++
+        need clang clang --version
         need python3 python3 -c 'import ctypes, json, sys; assert sys.version_info >= (3, 9)'
         need golang-go go version
     fi
