@@ -4,6 +4,7 @@ package llmsched
 
 /*
 #include <llmsched/llmsched.h>
+#include <stdlib.h>
 */
 import "C"
 
@@ -312,6 +313,47 @@ func (p *Profile) Stage(stage uint32) (ProfileStage, error) {
 	runtime.KeepAlive(p)
 	return ProfileStage{uint32(s.bin_count), uint32(s.work_node), uint32(s.prompt_node), s.aggregate != 0,
 		float64(s.presence), float64(s.mean_work_s), float64(s.mean_span_s)}, err
+}
+
+// ClassCount is the number of classes.
+func (p *Profile) ClassCount() uint32 {
+	defer runtime.KeepAlive(p)
+	return uint32(C.llmsched_profile_class_count(p.open()))
+}
+
+// ClassOf is the class of a stage as it is revealed: that of its kind and name, else the one of rare names; false for
+// neither.
+func (p *Profile) ClassOf(kind Kind, name string) (uint32, bool) {
+	defer runtime.KeepAlive(p)
+	text := C.CString(name)
+	defer C.free(unsafe.Pointer(text))
+	class := C.llmsched_profile_class(p.open(), C.uint32_t(kind), text)
+	return uint32(class), class != C.LLMSCHED_INDEX_NONE
+}
+
+// Find is the template stage of a class's stage with this occurrence; past the last the kind's aggregate; false
+// without one.
+func (p *Profile) Find(kind Kind, class, occurrence uint32) (uint32, bool) {
+	defer runtime.KeepAlive(p)
+	stage := C.llmsched_profile_find(p.open(), C.uint32_t(kind), C.uint32_t(class), C.uint32_t(occurrence))
+	return uint32(stage), stage != C.LLMSCHED_INDEX_NONE
+}
+
+// Remainder is work that remained of past runs: mean and percentiles.
+type Remainder struct {
+	MeanS, Q10S, Q50S, Q90S float64
+}
+
+// Remainder is what remained of past runs after as many ended stages.
+func (p *Profile) Remainder(kind Kind, ended uint32) (Remainder, error) {
+	if p.ptr == nil {
+		return Remainder{}, closedError("Profile")
+	}
+	r := C.llmsched_remainder{size: C.sizeof_llmsched_remainder}
+	e := newError()
+	err := failure(C.llmsched_profile_get_remainder(p.ptr, C.uint32_t(kind), C.uint32_t(ended), &r, &e), &e)
+	runtime.KeepAlive(p)
+	return Remainder{float64(r.mean_s), float64(r.q10_s), float64(r.q50_s), float64(r.q90_s)}, err
 }
 
 // Bin is one bin of a stage's work, in alone-seconds.

@@ -28,6 +28,7 @@ type Evidence struct {
 	HasPrompt    bool
 	WorkS        float64
 	PromptTokens float64
+	Ended        uint32 // aggregate stages: how many of their stages have ended
 }
 
 // Quantifier holds the belief about one job at a time.
@@ -68,7 +69,8 @@ func (q *Quantifier) SetEvidence(evidence []Evidence) error {
 	array := make([]C.llmsched_stage_evidence, len(evidence)+1)
 	for i, v := range evidence {
 		array[i] = C.llmsched_stage_evidence{size: C.sizeof_llmsched_stage_evidence, state: C.uint32_t(v.State),
-			choice: C.uint32_t(v.Choice), work_s: C.double(v.WorkS), prompt_tokens: C.double(v.PromptTokens)}
+			choice: C.uint32_t(v.Choice), work_s: C.double(v.WorkS), prompt_tokens: C.double(v.PromptTokens),
+			ended: C.uint32_t(v.Ended)}
 		if v.HasPrompt {
 			array[i].has_prompt = 1
 		}

@@ -138,18 +138,63 @@ LLMSCHED_API const llmsched_network *llmsched_profile_network(const llmsched_pro
 
 /** What the runs of a profile did on average. @since 0.1 */
 typedef struct llmsched_profile_summary {
-    uint32_t size;         /**< sizeof(llmsched_profile_summary) */
-    uint32_t stage_count;  /**< stages of the template */
-    uint64_t run_count;    /**< runs it was fitted to */
-    double mean_llm_s;     /**< mean LLM alone-seconds of a run */
-    double mean_tool_s;    /**< mean tool seconds of a run */
-    double log_likelihood; /**< of the runs under the network, natural logarithm */
+    uint32_t size;            /**< sizeof(llmsched_profile_summary) */
+    uint32_t stage_count;     /**< stages of the template */
+    uint64_t run_count;       /**< runs it was fitted to */
+    double mean_llm_s;        /**< mean LLM alone-seconds of a run */
+    double mean_tool_s;       /**< mean tool seconds of a run */
+    double log_likelihood;    /**< of the runs under the network, natural logarithm */
+    double mean_llm_stage_s;  /**< mean alone-seconds of an LLM stage */
+    double mean_tool_stage_s; /**< mean seconds of a tool stage */
 } llmsched_profile_summary;
 
 /** Reads the summary. @param[in,out] summary  `size` set by the caller @since 0.1 */
 LLMSCHED_API llmsched_status llmsched_profile_get_summary(const llmsched_profile *profile,
                                                           llmsched_profile_summary *summary,
                                                           llmsched_error *err);
+
+/**
+ * Which class a stage belongs to as it is revealed: that of its kind and name, else the one of rare
+ * names; LLMSCHED_INDEX_NONE for neither. The k-th revealed stage of a class is the template's
+ * stage llmsched_profile_find(profile, kind, class, k), k from 0. Whoever keeps a job's evidence
+ * counts its revealed stages per class. @since 0.1
+ */
+LLMSCHED_API uint32_t llmsched_profile_class(const llmsched_profile *profile, uint32_t kind,
+                                             const char *name);
+
+/** Number of classes. @since 0.1 */
+LLMSCHED_API uint32_t llmsched_profile_class_count(const llmsched_profile *profile);
+
+/**
+ * Template stage of a class's stage with this occurrence; past the last, or for
+ * LLMSCHED_INDEX_NONE as the class, the kind's aggregate stage; LLMSCHED_INDEX_NONE without one.
+ * @since 0.1
+ */
+LLMSCHED_API uint32_t llmsched_profile_find(const llmsched_profile *profile, uint32_t kind,
+                                            uint32_t class_number, uint32_t occurrence);
+
+/** Work that remained of past runs. @since 0.1 */
+typedef struct llmsched_remainder {
+    uint32_t size;     /**< sizeof(llmsched_remainder) */
+    uint32_t reserved; /**< 0 */
+    double mean_s;     /**< mean alone-seconds */
+    double q10_s;      /**< tenth percentile */
+    double q50_s;      /**< median */
+    double q90_s;      /**< ninetieth percentile */
+} llmsched_remainder;
+
+/**
+ * What remained on average after as many ended stages, over the runs that had so many, each
+ * replayed alone with unlimited places: a prediction by history alone.
+ * @param[in]     kind       LLMSCHED_STAGE_LLM or LLMSCHED_STAGE_REGULAR
+ * @param[in]     ended      stages that have ended; past the longest run: as after its end
+ * @param[in,out] remainder  `size` set by the caller
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_profile_get_remainder(const llmsched_profile *profile,
+                                                            uint32_t kind, uint32_t ended,
+                                                            llmsched_remainder *remainder,
+                                                            llmsched_error *err);
 
 /** What a profile knows of one stage. @since 0.1 */
 typedef struct llmsched_profile_stage {

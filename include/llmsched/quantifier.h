@@ -61,6 +61,8 @@ typedef struct llmsched_stage_evidence {
     uint32_t has_prompt;  /**< 1: prompt_tokens is known */
     double work_s;        /**< see the states */
     double prompt_tokens; /**< over all tasks */
+    uint32_t ended;       /**< aggregate stages: how many of their stages have ended */
+    uint32_t reserved;    /**< 0 */
 } llmsched_stage_evidence;
 
 /**

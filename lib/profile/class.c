@@ -87,3 +87,23 @@ llmsched_status lls_profile_index(llmsched_profile *profile, llmsched_error *err
     }
     return LLMSCHED_OK;
 }
+
+uint32_t llmsched_profile_class_count(const llmsched_profile *profile)
+{
+    return profile != NULL ? profile->class_count : 0;
+}
+
+uint32_t llmsched_profile_class(const llmsched_profile *profile, uint32_t kind, const char *name)
+{
+    return profile != NULL && name != NULL ? lls_profile_class(profile, kind, name)
+                                           : LLMSCHED_INDEX_NONE;
+}
+
+uint32_t llmsched_profile_find(const llmsched_profile *profile, uint32_t kind,
+                               uint32_t class_number, uint32_t occurrence)
+{
+    if (profile == NULL ||
+        (class_number != LLMSCHED_INDEX_NONE && class_number >= profile->class_count))
+        return LLMSCHED_INDEX_NONE;
+    return lls_profile_stage_of(profile, class_number, kind, occurrence);
+}

@@ -29,7 +29,15 @@ typedef struct lls_profiled_stage {
     lls_bin *bins;
     double *spans; /* per work bin: mean alone time of the longest task */
     lls_bin *prompts;
+    /* Aggregates: mean work left by number of their stages that have ended. */
+    double *left;
+    uint32_t left_count;
 } lls_profiled_stage;
+
+/* Remaining work of one kind over the runs that had as many ended stages. */
+typedef struct lls_remainder {
+    double mean, q10, q50, q90;
+} lls_remainder;
 
 struct llmsched_profile {
     atomic_uint_fast32_t references;
@@ -50,6 +58,10 @@ struct llmsched_profile {
     /* Stages that some run revealed when this one ended: CSR over stages. What no unfinished stage
      * leads to any more will not come. Unlike dag's edges these may form cycles. */
     uint32_t *successor_start, *successors;
+
+    /* By number of ended stages: first of LLM work, then of tool work. */
+    lls_remainder *remainders;
+    uint32_t remainder_count; /* of each */
 
     uint64_t run_count;
     double mean_llm_s, mean_tool_s; /* of a run */
@@ -133,7 +145,16 @@ typedef struct lls_amount {
 void lls_run_amounts(const llmsched_profiler *profiler, const lls_matching *matching, uint32_t run,
                      uint32_t stage_count, lls_amount *amounts);
 
-/* network.c: assigns the variables and learns the network. */
+/* remainder.c */
+llmsched_status lls_summarise_remainders(const llmsched_profiler *profiler,
+                                         llmsched_profile *profile, llmsched_error *err);
+
+/* Sets left of the aggregate stages. */
+llmsched_status lls_summarise_aggregates(const llmsched_profiler *profiler,
+                                         const lls_matching *matching, llmsched_profile *profile,
+                                         llmsched_error *err);
+
+/* fit_network.c: assigns the variables and learns the network. */
 llmsched_status lls_fit_network(const llmsched_profiler *profiler, const lls_matching *matching,
                                 llmsched_profile *profile, llmsched_error *err);
 

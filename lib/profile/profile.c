@@ -43,10 +43,12 @@ void llmsched_profile_release(llmsched_profile *p)
         lls_free(p->context, p->stages[i].bins);
         lls_free(p->context, p->stages[i].spans);
         lls_free(p->context, p->stages[i].prompts);
+        lls_free(p->context, p->stages[i].left);
     }
     lls_free(p->context, p->stages);
     lls_free(p->context, p->successor_start);
     lls_free(p->context, p->successors);
+    lls_free(p->context, p->remainders);
     lls_free(p->context, p->class_kinds);
     lls_free(p->context, p->class_names);
     lls_map_finish(&p->classes);
@@ -83,6 +85,9 @@ llmsched_status llmsched_profile_get_summary(const llmsched_profile *profile,
                                     .run_count = profile->run_count,
                                     .mean_llm_s = profile->mean_llm_s,
                                     .mean_tool_s = profile->mean_tool_s,
+                                    .mean_llm_stage_s = profile->mean_stage_s[LLMSCHED_STAGE_LLM],
+                                    .mean_tool_stage_s =
+                                        profile->mean_stage_s[LLMSCHED_STAGE_REGULAR],
                                     .log_likelihood = profile->log_likelihood};
     return lls_sized_out(summary, &now, sizeof now, sizeof now, "llmsched_profile_summary", err);
 }
@@ -134,4 +139,21 @@ llmsched_status llmsched_profile_get_bin(const llmsched_profile *profile, uint32
                                 .maximum_s = b->maximum,
                                 .upper_s = b->upper};
     return lls_sized_out(info, &now, sizeof now, sizeof now, "llmsched_profile_bin", err);
+}
+
+llmsched_status llmsched_profile_get_remainder(const llmsched_profile *profile, uint32_t kind,
+                                               uint32_t ended, llmsched_remainder *remainder,
+                                               llmsched_error *err)
+{
+    if (profile == NULL || remainder == NULL)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "profile and remainder must not be NULL");
+    if (kind != LLMSCHED_STAGE_LLM && kind != LLMSCHED_STAGE_REGULAR)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "kind must be LLMSCHED_STAGE_LLM or LLMSCHED_STAGE_REGULAR");
+    uint32_t at = ended < profile->remainder_count ? ended : profile->remainder_count - 1;
+    const lls_remainder *r =
+        &profile->remainders[(kind == LLMSCHED_STAGE_LLM ? 0 : profile->remainder_count) + at];
+    llmsched_remainder now = {
+        .size = sizeof now, .mean_s = r->mean, .q10_s = r->q10, .q50_s = r->q50, .q90_s = r->q90};
+    return lls_sized_out(remainder, &now, sizeof now, sizeof now, "llmsched_remainder", err);
 }

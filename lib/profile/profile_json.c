@@ -49,6 +49,8 @@ static bool write_stage_fields(lls_json *json, const llmsched_profile *p, uint32
             lls_json_put_number(json, "prompt_node", s->prompt_node)) &&
            lls_json_put(json, "work_bins", write_bins(s->bins, s->spans, s->bin_count)) &&
            lls_json_put(json, "prompt_bins", write_bins(s->prompts, NULL, s->prompt_count)) &&
+           (s->left_count == 0 ||
+            lls_json_put(json, "left", lls_json_new_numbers(s->left, s->left_count))) &&
            lls_json_put(json, "successors", lls_json_new_u32s(p->successors + start, end - start));
 }
 
@@ -70,22 +72,40 @@ static lls_json *write_stages(const llmsched_profile *p)
     return array;
 }
 
+/* [mean, q10, q50, q90] by number of ended stages. */
+static lls_json *write_remainders(const lls_remainder *remainders, uint32_t count)
+{
+    lls_json *array = lls_json_new_array();
+    for (uint32_t k = 0; k < count && array != NULL; k++) {
+        const lls_remainder *r = &remainders[k];
+        const double values[] = {r->mean, r->q10, r->q50, r->q90};
+        if (!lls_json_append(array, lls_json_new_numbers(values, 4))) {
+            lls_json_free(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
 llmsched_status llmsched_profile_to_json(const llmsched_profile *p, llmsched_text **text,
                                          llmsched_error *err)
 {
     if (p == NULL || text == NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "profile and text must not be NULL");
     lls_json *json = lls_json_new_object();
-    bool ok = lls_json_put_string(json, "format", FORMAT) &&
-              lls_json_put_string(json, "name", p->name) &&
-              lls_json_put_number(json, "run_count", (double)p->run_count) &&
-              lls_json_put_number(json, "mean_llm_s", p->mean_llm_s) &&
-              lls_json_put_number(json, "mean_tool_s", p->mean_tool_s) &&
-              lls_json_put(json, "mean_stage_s", lls_json_new_numbers(p->mean_stage_s, 4)) &&
-              lls_json_put_number(json, "log_likelihood", p->log_likelihood) &&
-              lls_json_put(json, "dag", lls_dag_to_json(p->dag)) &&
-              lls_json_put(json, "stages", write_stages(p)) &&
-              lls_json_put(json, "network", lls_network_to_json(p->network));
+    bool ok =
+        lls_json_put_string(json, "format", FORMAT) && lls_json_put_string(json, "name", p->name) &&
+        lls_json_put_number(json, "run_count", (double)p->run_count) &&
+        lls_json_put_number(json, "mean_llm_s", p->mean_llm_s) &&
+        lls_json_put_number(json, "mean_tool_s", p->mean_tool_s) &&
+        lls_json_put(json, "mean_stage_s", lls_json_new_numbers(p->mean_stage_s, 4)) &&
+        lls_json_put_number(json, "log_likelihood", p->log_likelihood) &&
+        lls_json_put(json, "llm_remainders", write_remainders(p->remainders, p->remainder_count)) &&
+        lls_json_put(json, "tool_remainders",
+                     write_remainders(p->remainders + p->remainder_count, p->remainder_count)) &&
+        lls_json_put(json, "dag", lls_dag_to_json(p->dag)) &&
+        lls_json_put(json, "stages", write_stages(p)) &&
+        lls_json_put(json, "network", lls_network_to_json(p->network));
     llmsched_status status =
         ok ? lls_json_print(p->context, json, text, err) : lls_fail_memory(err);
     lls_json_free(json);
@@ -187,6 +207,20 @@ static llmsched_status read_nodes(llmsched_profile *p, uint32_t t, const lls_jso
     return status;
 }
 
+static llmsched_status read_left(const llmsched_profile *p, lls_profiled_stage *s,
+                                 const lls_json *json, const char *where, llmsched_error *err)
+{
+    if (!s->aggregate || lls_json_member(json, "left") == NULL)
+        return LLMSCHED_OK;
+    llmsched_status status =
+        lls_json_get_numbers(p->context, json, where, "left", &s->left, &s->left_count, err);
+    for (uint32_t i = 0; status == LLMSCHED_OK && i < s->left_count; i++) {
+        if (s->left[i] < 0)
+            status = wrong(err, where, "left that is not negative");
+    }
+    return status;
+}
+
 static llmsched_status read_stage(llmsched_profile *p, uint32_t t, const lls_json *json,
                                   llmsched_error *err)
 {
@@ -208,6 +242,8 @@ static llmsched_status read_stage(llmsched_profile *p, uint32_t t, const lls_jso
     if (status == LLMSCHED_OK)
         status = read_bins(p->context, json, where, "prompt_bins", &s->prompts, NULL,
                            &s->prompt_count, err);
+    if (status == LLMSCHED_OK)
+        status = read_left(p, s, json, where, err);
     return status == LLMSCHED_OK ? read_nodes(p, t, json, where, err) : status;
 }
 
@@ -255,6 +291,46 @@ static llmsched_status read_stages(llmsched_profile *p, const lls_json *json, ll
         t++;
     }
     return lls_profile_index(p, err);
+}
+
+static llmsched_status read_remainder(const lls_json *item, const char *where, lls_remainder *r,
+                                      llmsched_error *err)
+{
+    double *fields[] = {&r->mean, &r->q10, &r->q50, &r->q90};
+    uint32_t i = 0;
+    const lls_json *value = lls_json_kind(item) == LLS_JSON_ARRAY ? lls_json_first(item) : NULL;
+    for (; value != NULL && i < 4; value = lls_json_next(value)) {
+        if (lls_json_kind(value) != LLS_JSON_NUMBER || lls_json_value_number(value) < 0)
+            break;
+        *fields[i++] = lls_json_value_number(value);
+    }
+    return i == 4 && value == NULL
+               ? LLMSCHED_OK
+               : wrong(err, where, "arrays of four numbers that are not negative");
+}
+
+/* first: where this kind's entries begin. The first call sets how many there are. */
+static llmsched_status read_remainders(llmsched_profile *p, const lls_json *json, const char *key,
+                                       bool first, llmsched_error *err)
+{
+    const lls_json *array = NULL;
+    llmsched_status status = lls_json_get_array(json, "profile", key, &array, err);
+    if (status != LLMSCHED_OK)
+        return status;
+    uint32_t count = lls_json_count(array);
+    if (count == 0 || (!first && count != p->remainder_count))
+        return wrong(err, key, "as many entries as llm_remainders, at least one");
+    if (first) {
+        p->remainder_count = count;
+        p->remainders = lls_calloc(p->context, 2 * (size_t)count, sizeof *p->remainders);
+        if (p->remainders == NULL)
+            return lls_fail_memory(err);
+    }
+    lls_remainder *to = p->remainders + (first ? 0 : count);
+    for (const lls_json *item = lls_json_first(array); item != NULL && status == LLMSCHED_OK;
+         item = lls_json_next(item))
+        status = read_remainder(item, key, to++, err);
+    return status;
 }
 
 static llmsched_status read_means(llmsched_profile *p, const lls_json *json, llmsched_error *err)
@@ -320,6 +396,10 @@ static llmsched_status read_profile(const llmsched_context *context, const lls_j
     p->dag = dag;
     p->network = network;
     status = read_means(p, json, err);
+    if (status == LLMSCHED_OK)
+        status = read_remainders(p, json, "llm_remainders", true, err);
+    if (status == LLMSCHED_OK)
+        status = read_remainders(p, json, "tool_remainders", false, err);
     if (status == LLMSCHED_OK)
         status = read_stages(p, json, err);
     if (status != LLMSCHED_OK) {

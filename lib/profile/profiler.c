@@ -137,6 +137,10 @@ static llmsched_status fit_to(llmsched_profiler *p, llmsched_profile *profile, l
     if (status == LLMSCHED_OK)
         status = lls_summarise(p, &matching, profile, err);
     if (status == LLMSCHED_OK)
+        status = lls_summarise_remainders(p, profile, err);
+    if (status == LLMSCHED_OK)
+        status = lls_summarise_aggregates(p, &matching, profile, err);
+    if (status == LLMSCHED_OK)
         status = lls_fit_network(p, &matching, profile, err);
     lls_matching_free(p->context, &matching);
     return status;

@@ -36,8 +36,32 @@ double lls_bin_value(const llmsched_quantifier *q, uint32_t stage, uint32_t bin)
     if (e->state == LLMSCHED_EVIDENCE_PRESENT)
         return beyond(b, e->work_s);
     if (e->state == LLMSCHED_EVIDENCE_PARTIAL)
-        return beyond(b, e->work_s) - e->work_s;
+        return (beyond(b, e->work_s) - e->work_s) * q->scale[stage];
     return b->mean;
+}
+
+static const double *marginal(const llmsched_quantifier *q, uint32_t stage)
+{
+    return q->marginals + q->offsets[q->profile->stages[stage].work_node];
+}
+
+/* The bins give what is left of an aggregate its spread, the number of its ended stages its mean.
+ */
+static void scale_aggregates(llmsched_quantifier *q)
+{
+    for (uint32_t t = 0; t < q->profile->stage_count; t++) {
+        const lls_profiled_stage *s = &q->profile->stages[t];
+        const llmsched_stage_evidence *e = &q->evidence[t];
+        double sum = 0;
+        q->scale[t] = 1;
+        if (e->state != LLMSCHED_EVIDENCE_PARTIAL || s->left_count == 0)
+            continue;
+        for (uint32_t b = 0; b < s->bin_count; b++)
+            sum += marginal(q, t)[1 + b] * lls_bin_value(q, t, b);
+        uint32_t at = e->ended < s->left_count ? e->ended : s->left_count - 1;
+        if (sum > 0)
+            q->scale[t] = s->left[at] / sum;
+    }
 }
 
 llmsched_status lls_need_marginals(llmsched_quantifier *q, llmsched_error *err)
@@ -45,13 +69,11 @@ llmsched_status lls_need_marginals(llmsched_quantifier *q, llmsched_error *err)
     if (q->marginals_known)
         return LLMSCHED_OK;
     llmsched_status status = lls_inference_marginals(q->inference, q->marginals, err);
-    q->marginals_known = status == LLMSCHED_OK;
-    return status;
-}
-
-static const double *marginal(const llmsched_quantifier *q, uint32_t stage)
-{
-    return q->marginals + q->offsets[q->profile->stages[stage].work_node];
+    if (status != LLMSCHED_OK)
+        return status;
+    scale_aggregates(q);
+    q->marginals_known = true;
+    return LLMSCHED_OK;
 }
 
 static double expected_work(const llmsched_quantifier *q, uint32_t stage)
@@ -189,6 +211,9 @@ llmsched_status llmsched_quantifier_variance(llmsched_quantifier *q, uint32_t ki
     llmsched_status status = check_kind(q, kind, variance, err);
     if (status != LLMSCHED_OK)
         return status;
+    status = lls_need_marginals(q, err);
+    if (status != LLMSCHED_OK)
+        return status;
     fill_values(q, kind);
     status = lls_inference_moments(q->inference, q->values, &mean, &value, err);
     if (status == LLMSCHED_OK)
@@ -225,6 +250,9 @@ llmsched_status llmsched_quantifier_quantiles(llmsched_quantifier *q, uint32_t k
         if (levels == NULL || !(levels[i] > 0 && levels[i] < 1))
             return lls_fail(err, LLMSCHED_ERROR_INVALID, "levels[%u] must be in (0, 1)", i);
     }
+    status = lls_need_marginals(q, err);
+    if (status != LLMSCHED_OK)
+        return status;
     fill_values(q, kind);
     seed(q, &random);
     for (uint32_t i = 0; i < q->options.samples && status == LLMSCHED_OK; i++) {

@@ -22,6 +22,7 @@ struct llmsched_quantifier {
     double *marginals;                 /* valid when marginals_known */
     double *values;                    /* scratch: what each state adds to a sum */
     bool marginals_known;
+    double *scale; /* per stage: of what is left of an aggregate; valid with the marginals */
 
     /* Scratch of reach.c and reduction.c. */
     uint32_t *queue;

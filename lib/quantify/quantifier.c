@@ -38,11 +38,12 @@ static bool allocate(llmsched_quantifier *q)
     q->children = lls_calloc(c, arcs, sizeof *q->children);
     q->states = lls_calloc(c, nodes, sizeof *q->states);
     q->draws = lls_calloc(c, q->options.samples, sizeof *q->draws);
+    q->scale = lls_calloc(c, stages, sizeof *q->scale);
     q->longest = lls_calloc(c, stages, sizeof *q->longest);
     return q->evidence != NULL && q->incoming != NULL && q->marginals != NULL &&
            q->values != NULL && q->queue != NULL && q->reached != NULL && q->node_stage != NULL &&
            q->child_start != NULL && q->children != NULL && q->states != NULL && q->draws != NULL &&
-           q->longest != NULL;
+           q->scale != NULL && q->longest != NULL;
 }
 
 /* The network's arcs from parents to children, and which stage a node stands for. */
@@ -122,6 +123,7 @@ void llmsched_quantifier_destroy(llmsched_quantifier *q)
     lls_free(c, q->states);
     lls_free(c, q->draws);
     lls_free(c, q->longest);
+    lls_free(c, q->scale);
     llmsched_inference_destroy(q->inference);
     llmsched_profile_release(q->profile);
     lls_free(c, q);

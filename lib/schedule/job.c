@@ -312,6 +312,7 @@ static void note_finished(llmsched_scheduler *s, lls_stage *stage)
     llmsched_stage_evidence *e = &job->evidence[stage->template_stage];
     if (s->knowledge[job->knowledge].profile->stages[stage->template_stage].aggregate) {
         e->work_s += stage->work_s;
+        e->ended++;
         return;
     }
     e->state = LLMSCHED_EVIDENCE_FINISHED;

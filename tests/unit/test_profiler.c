@@ -163,6 +163,62 @@ static void test_given_template_with_a_dynamic_stage(void **state)
     llmsched_dag_builder_destroy(builder);
 }
 
+/* After the draft the runs still hold all but the draft; after the longest run nothing. */
+static void test_remainders_are_those_of_the_runs(void **state)
+{
+    (void)state;
+    llmsched_error err = {0};
+    llmsched_profile *p = NULL;
+    lls_random random;
+    double all = 0, later = 0, least = INFINITY, greatest = 0;
+    lls_random_seed(&random, 7);
+    for (uint32_t i = 0; i < 150; i++) {
+        struct test_run r;
+        test_run_draw(&r, &random);
+        double work = 0;
+        for (uint32_t s = 0; s < r.run.stage_count; s++)
+            work += r.stages[s].kind == LLMSCHED_STAGE_LLM ? r.stages[s].work_s : 0;
+        all += work;
+        later += work - r.stages[0].work_s;
+        least = fmin(least, work);
+        greatest = fmax(greatest, work);
+    }
+    assert_ok(test_profile(context, 7, 150, NULL, &p, &err), err);
+    llmsched_remainder r = {.size = sizeof r};
+    assert_ok(llmsched_profile_get_remainder(p, LLMSCHED_STAGE_LLM, 0, &r, &err), err);
+    assert_double_equal(r.mean_s, all / 150, 1e-12);
+    assert_true(least <= r.q10_s && r.q10_s <= r.q50_s && r.q50_s <= r.q90_s &&
+                r.q90_s <= greatest);
+    assert_ok(llmsched_profile_get_remainder(p, LLMSCHED_STAGE_LLM, 1, &r, &err), err);
+    assert_double_equal(r.mean_s, later / 150, 1e-12);
+    assert_ok(llmsched_profile_get_remainder(p, LLMSCHED_STAGE_REGULAR, 6, &r, &err), err);
+    assert_double_equal(r.mean_s, 0, 0);
+    assert_ok(llmsched_profile_get_remainder(p, LLMSCHED_STAGE_LLM, UINT32_MAX, &r, &err), err);
+    assert_double_equal(r.mean_s, 0, 0);
+    assert_fails(LLMSCHED_ERROR_INVALID, "kind",
+                 llmsched_profile_get_remainder(p, LLMSCHED_STAGE_DYNAMIC, 0, &r, &err), err);
+    llmsched_profile_release(p);
+}
+
+static void test_classes(void **state)
+{
+    (void)state;
+    llmsched_error err = {0};
+    llmsched_profile *p = NULL;
+    llmsched_profiler_options options = {.size = sizeof options, .max_stages = 4};
+    assert_ok(test_profile(context, 3, 100, &options, &p, &err), err);
+    uint32_t draft = llmsched_profile_class(p, LLMSCHED_STAGE_LLM, "draft");
+    assert_true(draft < llmsched_profile_class_count(p));
+    assert_int_equal(llmsched_profile_find(p, LLMSCHED_STAGE_LLM, draft, 0), 0);
+    uint32_t more = llmsched_dag_find(llmsched_profile_dag(p), "*more-llm");
+    assert_int_equal(llmsched_profile_find(p, LLMSCHED_STAGE_LLM, draft, 9), more);
+    assert_int_equal(llmsched_profile_class(p, LLMSCHED_STAGE_LLM, "never"), LLMSCHED_INDEX_NONE);
+    assert_int_equal(llmsched_profile_find(p, LLMSCHED_STAGE_LLM, LLMSCHED_INDEX_NONE, 0), more);
+    assert_int_equal(llmsched_profile_find(p, LLMSCHED_STAGE_LLM, 99, 0), LLMSCHED_INDEX_NONE);
+    assert_int_equal(llmsched_profile_find(p, 77, draft, 9), LLMSCHED_INDEX_NONE);
+    llmsched_profile_release(p);
+}
+
 static void test_json_round_trip(void **state)
 {
     (void)state;
@@ -328,6 +384,8 @@ int main(void)
         cmocka_unit_test(test_long_runs_end_in_an_aggregate),
         cmocka_unit_test(test_rare_names_are_one_class),
         cmocka_unit_test(test_given_template_with_a_dynamic_stage),
+        cmocka_unit_test(test_remainders_are_those_of_the_runs),
+        cmocka_unit_test(test_classes),
         cmocka_unit_test(test_json_round_trip),
         cmocka_unit_test(test_broken_json_is_refused),
         cmocka_unit_test(test_bad_runs_are_refused),

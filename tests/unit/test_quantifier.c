@@ -227,6 +227,53 @@ static void test_what_nothing_leads_to_is_absent(void **state)
     job_destroy(&job);
 }
 
+/* Once an aggregate is reached, the number of its ended stages sets the mean of what is left of it.
+ */
+static void test_what_is_left_of_an_aggregate(void **state)
+{
+    (void)state;
+    llmsched_error err = {0};
+    llmsched_profile *p = NULL;
+    llmsched_quantifier *q = NULL;
+    llmsched_profiler_options options = {.size = sizeof options, .max_stages = 2};
+    llmsched_stage_evidence e[4];
+    lls_random random;
+    double left[3] = {0};
+    uint32_t runs[3] = {0};
+    lls_random_seed(&random, 8);
+    for (uint32_t i = 0; i < 200; i++) {
+        struct test_run r;
+        test_run_draw(&r, &random);
+        uint32_t repairs = (r.run.stage_count - 2) / 2;
+        double first = repairs > 0 ? r.stages[2].work_s : 0;
+        double second = repairs > 1 ? r.stages[4].work_s : 0;
+        for (uint32_t k = 0; repairs > 0 && k <= repairs; k++) {
+            left[k] += k == 0 ? first + second : k == 1 ? second : 0;
+            runs[k]++;
+        }
+    }
+    assert_ok(test_profile(context, 8, 200, &options, &p, &err), err);
+    assert_ok(llmsched_quantifier_create(p, NULL, &q, &err), err);
+    uint32_t more = llmsched_dag_find(llmsched_profile_dag(p), "*more-llm");
+    for (uint32_t ended = 0; ended < 3; ended++) {
+        llmsched_remaining r = {.size = sizeof r};
+        double variance = -1;
+        for (uint32_t t = 0; t < 4; t++)
+            e[t] = (llmsched_stage_evidence){
+                .size = sizeof *e, .state = LLMSCHED_EVIDENCE_FINISHED, .work_s = 1};
+        e[more].state = LLMSCHED_EVIDENCE_PARTIAL;
+        e[more].work_s = 3.0 * ended;
+        e[more].ended = ended;
+        assert_ok(llmsched_quantifier_set_evidence(q, e, 4, &err), err);
+        assert_ok(llmsched_quantifier_remaining(q, LLMSCHED_STAGE_LLM, &r, &err), err);
+        assert_double_equal(r.mean_s, left[ended] / runs[ended], 1e-9);
+        assert_ok(llmsched_quantifier_variance(q, LLMSCHED_STAGE_LLM, &variance, &err), err);
+        assert_true(variance >= 0);
+    }
+    llmsched_quantifier_destroy(q);
+    llmsched_profile_release(p);
+}
+
 static void test_reduction(void **state)
 {
     (void)state;
@@ -343,6 +390,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_belief_along_a_run),
         cmocka_unit_test(test_what_nothing_leads_to_is_absent),
+        cmocka_unit_test(test_what_is_left_of_an_aggregate),
         cmocka_unit_test(test_reduction),
         cmocka_unit_test(test_reduction_of_what_tells_nothing),
         cmocka_unit_test(test_bad_evidence_is_refused),

@@ -150,6 +150,19 @@ class llmsched_profile_summary(Structure):
         ("mean_llm_s", c_double),
         ("mean_tool_s", c_double),
         ("log_likelihood", c_double),
+        ("mean_llm_stage_s", c_double),
+        ("mean_tool_stage_s", c_double),
+    ]
+
+
+class llmsched_remainder(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("mean_s", c_double),
+        ("q10_s", c_double),
+        ("q50_s", c_double),
+        ("q90_s", c_double),
     ]
 
 
@@ -198,6 +211,8 @@ class llmsched_stage_evidence(Structure):
         ("has_prompt", c_uint32),
         ("work_s", c_double),
         ("prompt_tokens", c_double),
+        ("ended", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -406,6 +421,7 @@ STRUCTS = (
     llmsched_run,
     llmsched_profiler_options,
     llmsched_profile_summary,
+    llmsched_remainder,
     llmsched_profile_stage,
     llmsched_profile_bin,
     llmsched_quantifier_options,
@@ -628,6 +644,18 @@ PROTOTYPES = {
     "llmsched_profile_get_summary": (
         c_int32,
         (c_void_p, POINTER(llmsched_profile_summary), POINTER(llmsched_error),)),
+    "llmsched_profile_class": (
+        c_uint32,
+        (c_void_p, c_uint32, c_char_p,)),
+    "llmsched_profile_class_count": (
+        c_uint32,
+        (c_void_p,)),
+    "llmsched_profile_find": (
+        c_uint32,
+        (c_void_p, c_uint32, c_uint32, c_uint32,)),
+    "llmsched_profile_get_remainder": (
+        c_int32,
+        (c_void_p, c_uint32, c_uint32, POINTER(llmsched_remainder), POINTER(llmsched_error),)),
     "llmsched_profile_get_stage": (
         c_int32,
         (c_void_p, c_uint32, POINTER(llmsched_profile_stage), POINTER(llmsched_error),)),

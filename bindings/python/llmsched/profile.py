@@ -59,6 +59,16 @@ class Bin:
     upper_s: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Remainder:
+    """Work that remained of past runs: mean and percentiles."""
+
+    mean_s: float
+    q10_s: float
+    q50_s: float
+    q90_s: float
+
+
 class Profile(Handle):
     """Template and fitted network of one application; immutable."""
 
@@ -98,6 +108,25 @@ class Profile(Handle):
         call(lib.llmsched_profile_get_stage, self._ptr, stage, info)
         return ProfileStage(info.bin_count, _node(info.work_node), _node(info.prompt_node),
                             bool(info.aggregate), info.presence, info.mean_work_s, info.mean_span_s)
+
+    @property
+    def class_count(self):
+        return lib.llmsched_profile_class_count(self._ptr)
+
+    def class_of(self, kind, name):
+        """Class of a stage as it is revealed; None for neither its own nor that of rare names."""
+        return _node(lib.llmsched_profile_class(self._ptr, kind, encode(name)))
+
+    def find(self, kind, class_number, occurrence):
+        """Template stage of a class's stage with this occurrence, or the kind's aggregate; None without one."""
+        number = c.LLMSCHED_INDEX_NONE if class_number is None else class_number
+        return _node(lib.llmsched_profile_find(self._ptr, kind, number, occurrence))
+
+    def remainder(self, kind, ended):
+        """What remained of past runs after as many ended stages."""
+        info = new(c.llmsched_remainder)
+        call(lib.llmsched_profile_get_remainder, self._ptr, kind, ended, info)
+        return Remainder(info.mean_s, info.q10_s, info.q50_s, info.q90_s)
 
     def bin(self, stage, number):
         info = new(c.llmsched_profile_bin)

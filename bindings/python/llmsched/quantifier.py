@@ -25,6 +25,7 @@ class Evidence:
     work_s: float = 0.0
     choice: "int | None" = None
     prompt_tokens: "float | None" = None
+    ended: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +50,8 @@ def _evidence_struct(evidence):
     has_prompt = evidence.prompt_tokens is not None
     return new(c.llmsched_stage_evidence, state=evidence.state,
                choice=0 if evidence.choice is None else evidence.choice + 1, has_prompt=has_prompt,
-               work_s=evidence.work_s, prompt_tokens=evidence.prompt_tokens if has_prompt else 0.0)
+               work_s=evidence.work_s, prompt_tokens=evidence.prompt_tokens if has_prompt else 0.0,
+               ended=evidence.ended)
 
 
 class Quantifier(Handle):

@@ -132,6 +132,12 @@ class ProfileTest(unittest.TestCase):
         self.assertEqual(stage.presence, 1.0)
         self.assertEqual(sum(profile.bin(first, i).count for i in range(stage.bin_count)), 40)
         self.assertGreater(len(profile.network), 0)
+        act = profile.class_of(Kind.LLM, "act")
+        self.assertLess(act, profile.class_count)
+        self.assertEqual(profile.find(Kind.LLM, act, 0), first)
+        self.assertIsNone(profile.find(Kind.LLM, None, 0))
+        self.assertIsNone(profile.class_of(Kind.LLM, "never seen"))
+        self.assertAlmostEqual(profile.remainder(Kind.LLM, 0).mean_s, summary.mean_llm_s)
 
     def test_history(self):
         text = (RUNS / "tree_of_thoughts__tot.jsonl").read_bytes()
