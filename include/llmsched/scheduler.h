@@ -256,7 +256,7 @@ LLMSCHED_API llmsched_status llmsched_view_stage(const llmsched_view *view, uint
 enum {
     /** The profile's network under the job's evidence. */
     LLMSCHED_BY_NETWORK = 1,
-    /** Historical means of the stages that may still come. */
+    /** What remained of past runs after as many ended stages (llmsched_profile_get_remainder()). */
     LLMSCHED_BY_HISTORY = 2
 };
 

@@ -9,8 +9,10 @@
 #include <math.h>
 #include <string.h>
 
-static llmsched_status check(const llmsched_stage_evidence *e, uint32_t t, llmsched_error *err)
+static llmsched_status check(const llmsched_quantifier *q, const llmsched_stage_evidence *e,
+                             uint32_t t, llmsched_error *err)
 {
+    uint32_t candidates = llmsched_dag_candidate_count(q->profile->dag, t);
     if (e->state > LLMSCHED_EVIDENCE_PARTIAL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "evidence[%u]: state %u is unknown", t,
                         e->state);
@@ -19,21 +21,9 @@ static llmsched_status check(const llmsched_stage_evidence *e, uint32_t t, llmsc
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "evidence[%u]: work_s and prompt_tokens must be finite and not negative",
                         t);
-    return LLMSCHED_OK;
-}
-
-llmsched_status lls_quantifier_set_states(llmsched_quantifier *q,
-                                          const llmsched_stage_evidence *evidence,
-                                          llmsched_error *err)
-{
-    for (uint32_t t = 0; t < q->profile->stage_count; t++) {
-        llmsched_status status = check(&evidence[t], t, err);
-        if (status != LLMSCHED_OK)
-            return status;
-    }
-    memcpy(q->evidence, evidence, q->profile->stage_count * sizeof *evidence);
-    lls_mark_absent(q->profile, q->evidence, q->queue, q->reached);
-    q->marginals_known = false;
+    if (q->profile->stages[t].kind == LLMSCHED_STAGE_DYNAMIC && e->choice > candidates)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "evidence[%u]: there is no candidate %u", t,
+                        e->choice - 1);
     return LLMSCHED_OK;
 }
 
@@ -84,9 +74,6 @@ static llmsched_status set_choice(llmsched_quantifier *q, uint32_t t, llmsched_e
         return LLMSCHED_OK;
     if (e->state == LLMSCHED_EVIDENCE_ABSENT)
         return llmsched_inference_set_state(q->inference, node, 0, err);
-    if (e->choice >= states)
-        return lls_fail(err, LLMSCHED_ERROR_INVALID, "evidence[%u]: there is no candidate %u", t,
-                        e->choice - 1);
     if (e->choice > 0)
         return llmsched_inference_set_state(q->inference, node, e->choice, err);
     double *likelihood = q->values;
@@ -144,7 +131,7 @@ static llmsched_status read_all(llmsched_quantifier *q, const llmsched_stage_evi
             lls_sized_in(&mine[t], sizeof *mine, base + (size_t)t * evidence[0].size, sizeof *mine,
                          "llmsched_stage_evidence", err);
         if (status == LLMSCHED_OK)
-            status = check(&mine[t], t, err);
+            status = check(q, &mine[t], t, err);
         if (status != LLMSCHED_OK)
             return status;
     }
@@ -161,7 +148,10 @@ llmsched_status llmsched_quantifier_set_evidence(llmsched_quantifier *q,
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "evidence: %u elements for %u stages", count,
                         q->profile->stage_count);
     llmsched_status status = read_all(q, evidence, q->incoming, err);
-    if (status == LLMSCHED_OK)
-        status = lls_quantifier_set_states(q, q->incoming, err);
-    return status == LLMSCHED_OK ? tell_network(q, err) : status;
+    if (status != LLMSCHED_OK)
+        return status;
+    memcpy(q->evidence, q->incoming, count * sizeof *q->evidence);
+    lls_mark_absent(q->profile, q->evidence, q->queue, q->reached);
+    q->marginals_known = false;
+    return tell_network(q, err);
 }

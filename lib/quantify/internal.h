@@ -40,11 +40,6 @@ struct llmsched_quantifier {
 /* Work of a stage's bin given what is known of it, over the whole stage; minus what is done for
  * aggregates. */
 double lls_bin_value(const llmsched_quantifier *q, uint32_t stage, uint32_t bin);
-/* The first half of llmsched_quantifier_set_evidence(): states and absences, the network not yet
- * asked. */
-llmsched_status lls_quantifier_set_states(llmsched_quantifier *q,
-                                          const llmsched_stage_evidence *evidence,
-                                          llmsched_error *err);
 /* Unfinished: unknown, present or partial. */
 bool lls_stage_open(const llmsched_quantifier *q, uint32_t stage);
 llmsched_status lls_need_marginals(llmsched_quantifier *q, llmsched_error *err);

@@ -146,33 +146,19 @@ static llmsched_status by_network(llmsched_scheduler *s, const lls_job *job,
     return status;
 }
 
-/* Mean of what is left of a stage: in full of what is there, of what may come by how often it came.
- */
-static double historical(const lls_profiled_stage *stage, const llmsched_stage_evidence *e)
+/* What remained of past runs after as many ended stages. */
+static void by_history(const llmsched_scheduler *s, const lls_job *job,
+                       llmsched_estimate *estimates)
 {
-    if (e->state == LLMSCHED_EVIDENCE_PRESENT)
-        return stage->mean_work;
-    if (e->state == LLMSCHED_EVIDENCE_PARTIAL)
-        return fmax(0, stage->mean_work - e->work_s);
-    return stage->presence * stage->mean_work;
-}
-
-static llmsched_status by_history(llmsched_scheduler *s, const lls_job *job,
-                                  llmsched_estimate *estimates, llmsched_error *err)
-{
-    const lls_knowledge *k = &s->knowledge[job->knowledge];
-    llmsched_status status = lls_quantifier_set_states(k->quantifier, job->evidence, err);
-    if (status != LLMSCHED_OK)
-        return status;
-    for (uint32_t r = 0; r < LLS_RESOURCES; r++) {
-        double sum = 0;
-        for (uint32_t i = 0; i < k->profile->stage_count; i++) {
-            if (counts(k->profile->stages[i].kind, r) && lls_stage_open(k->quantifier, i))
-                sum += historical(&k->profile->stages[i], &job->evidence[i]);
-        }
-        estimates[r].mean_s = estimates[r].lo_s = estimates[r].hi_s = sum;
-    }
-    return LLMSCHED_OK;
+    const llmsched_profile *profile = s->knowledge[job->knowledge].profile;
+    uint32_t ended = job->stage_count - job->open_count, last = profile->remainder_count - 1;
+    const lls_remainder *llm = &profile->remainders[ended < last ? ended : last];
+    double means[LLS_RESOURCES];
+    means[LLS_RESOURCE_LLM] = llm->mean;
+    means[LLS_RESOURCE_TOOL] = llm[profile->remainder_count].mean;
+    means[LLS_RESOURCE_BOTH] = means[LLS_RESOURCE_LLM] + means[LLS_RESOURCE_TOOL];
+    for (uint32_t r = 0; r < LLS_RESOURCES; r++)
+        estimates[r].mean_s = estimates[r].lo_s = estimates[r].hi_s = means[r];
 }
 
 static llmsched_status work_out(llmsched_scheduler *s, const lls_job *job, uint32_t method,
@@ -186,8 +172,10 @@ static llmsched_status work_out(llmsched_scheduler *s, const lls_job *job, uint3
     if (method == LLMSCHED_BY_NETWORK)
         status = by_network(s, job, estimates, err);
     /* A network read from a file may hold impossible what has happened; history never does. */
-    if (status == LLMSCHED_ERROR_IMPOSSIBLE)
-        status = by_history(s, job, estimates, err);
+    if (status == LLMSCHED_ERROR_IMPOSSIBLE) {
+        by_history(s, job, estimates);
+        return LLMSCHED_OK;
+    }
     for (uint32_t r = 0; r < LLS_RESOURCES; r++) {
         double more = strangers(s, job, r);
         estimates[r].mean_s += more;

@@ -3,6 +3,8 @@
 #include "context.h"
 #include "runs.h"
 
+#include "llmsched/quantifier.h"
+
 #include <stdlib.h>
 
 /* The stage's number in an induced template. */
@@ -157,6 +159,30 @@ static void test_given_template_with_a_dynamic_stage(void **state)
     const llmsched_network *network = llmsched_profile_network(p);
     assert_int_equal(llmsched_network_state_count(network, act.work_node), 3);
     assert_double_equal(info_of(p, 3).presence, 20 / 60.0, 1e-12);
+
+    /* The plan's length tells which tools come: that is what finishing it resolves. */
+    llmsched_quantifier *q = NULL;
+    llmsched_stage_evidence e[4] = {{.size = sizeof *e, .state = LLMSCHED_EVIDENCE_PRESENT}};
+    llmsched_stage_belief belief = {.size = sizeof belief};
+    double reduction = 0;
+    for (uint32_t i = 1; i < 4; i++)
+        e[i].size = sizeof *e;
+    assert_ok(llmsched_quantifier_create(p, NULL, &q, &err), err);
+    assert_ok(llmsched_quantifier_set_evidence(q, e, 4, &err), err);
+    assert_ok(llmsched_quantifier_reduction(q, 0, &reduction, &err), err);
+    assert_true(reduction > 0.3);
+    e[0] = (llmsched_stage_evidence){
+        .size = sizeof *e, .state = LLMSCHED_EVIDENCE_FINISHED, .work_s = 3};
+    e[1] = (llmsched_stage_evidence){
+        .size = sizeof *e, .state = LLMSCHED_EVIDENCE_FINISHED, .choice = 2};
+    e[3].state = LLMSCHED_EVIDENCE_PRESENT;
+    assert_ok(llmsched_quantifier_set_evidence(q, e, 4, &err), err);
+    assert_ok(llmsched_quantifier_stage(q, 2, &belief, &err), err);
+    assert_double_equal(belief.presence, 0, 0);
+    e[1].choice = 3;
+    assert_fails(LLMSCHED_ERROR_INVALID, "candidate 2",
+                 llmsched_quantifier_set_evidence(q, e, 4, &err), err);
+    llmsched_quantifier_destroy(q);
     llmsched_profile_release(p);
     llmsched_profiler_destroy(profiler);
     llmsched_dag_release(dag);

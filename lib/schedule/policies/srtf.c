@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shortest remaining time first by historical means of the unfinished
+ * Shortest remaining time first by the historical mean of what remains after as many ended
  * stages, no network (algorithms.md section 6). Each queue counts its own
  * resource: LLM work for engines, tool work for regular executors.
  */
@@ -29,4 +29,5 @@ static llmsched_status create(llmsched_context *context, const char *options,
 }
 
 const lls_builtin lls_policy_srtf = {
-    "srtf", "least historical mean of the job's unfinished stages first; no options", create};
+    "srtf", "least historical mean of what remains after as many ended stages first; no options",
+    create};
