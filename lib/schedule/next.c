@@ -9,23 +9,26 @@ static bool is_ready(const lls_stage *stage)
     return stage->waiting == 0 && stage->ready > 0;
 }
 
+/* inner: what the view said, if it was the view that failed. */
 static llmsched_status callback_failed(const char *what, llmsched_status status,
-                                       llmsched_error *err)
+                                       const llmsched_error *inner, llmsched_error *err)
 {
     if (status == LLMSCHED_ERROR_MEMORY)
         return lls_fail_memory(err);
-    return lls_fail(err, LLMSCHED_ERROR_CALLBACK, "policy: %s returned %s", what,
-                    llmsched_status_name(status));
+    bool told = inner->status == status;
+    return lls_fail(err, LLMSCHED_ERROR_CALLBACK, "policy: %s returned %s%s%s", what,
+                    llmsched_status_name(status), told ? ": " : "", told ? inner->message : "");
 }
 
 static llmsched_status score_stage(llmsched_scheduler *s, lls_stage *stage, llmsched_error *err)
 {
     double key = 0;
-    llmsched_view view = {s, err};
+    llmsched_error inner = {.size = sizeof inner};
+    llmsched_view view = {s, &inner};
     llmsched_status status =
         s->policy.key(s->policy.user, &view, stage->job->id, stage->number, &key);
     if (status != LLMSCHED_OK)
-        return callback_failed("key", status, err);
+        return callback_failed("key", status, &inner, err);
     if (isnan(key))
         return lls_fail(err, LLMSCHED_ERROR_CALLBACK, "policy: key is not a number");
     lls_heap *ready = &s->queues[stage->queue]->ready;
@@ -76,13 +79,14 @@ static llmsched_status pick(llmsched_scheduler *s, lls_queue *queue, lls_stage *
     lls_stage *stage = s->stages[lls_heap_top(&queue->ready)];
     uint32_t tasks = stage->ready;
     if (s->policy.choose != NULL) {
-        llmsched_view view = {s, err};
+        llmsched_error inner = {.size = sizeof inner};
+        llmsched_view view = {s, &inner};
         llmsched_choice choice = {.size = sizeof choice};
         llmsched_status status = s->policy.choose(s->policy.user, &view, queue->number, &choice);
         if (status == LLMSCHED_NONE)
             return LLMSCHED_NONE;
         if (status != LLMSCHED_OK)
-            return callback_failed("choose", status, err);
+            return callback_failed("choose", status, &inner, err);
         stage = lls_stage_find(s, choice.job, choice.stage);
         if (stage == NULL || stage->queue != queue->number ||
             !lls_heap_contains(&queue->ready, stage->slot))

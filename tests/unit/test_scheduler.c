@@ -488,6 +488,32 @@ static void test_a_failing_policy_loses_nothing(void **state)
     llmsched_scheduler_destroy(s);
 }
 
+static llmsched_status key_of_nobody(void *user, const llmsched_view *view, uint64_t job,
+                                     uint32_t stage, double *key)
+{
+    llmsched_job_view info = {.size = sizeof info};
+    (void)user, (void)job, (void)stage;
+    *key = 0;
+    return llmsched_view_job(view, 404, &info);
+}
+
+/* The policy's failure says what the view said to it. */
+static void test_a_failing_view_is_named(void **state)
+{
+    (void)state;
+    llmsched_error err = {0};
+    llmsched_scheduler *s = NULL;
+    llmsched_policy policy = {.size = sizeof policy, .key = key_of_nobody};
+    llmsched_scheduler_options options = {.size = sizeof options, .custom = &policy};
+    llmsched_decision d = {.size = sizeof d};
+    assert_ok(llmsched_scheduler_create(context, &options, &s, &err), err);
+    assert_ok(arrive(s, 1, 0, 0, &err), err);
+    assert_ok(reveal(s, 1, 0, LLMSCHED_STAGE_LLM, 1, NULL, 0, 0, &err), err);
+    assert_fails(LLMSCHED_ERROR_CALLBACK, "NOT_FOUND: view: job 404 is not live",
+                 llmsched_scheduler_next(s, 0, &d, &err), err);
+    llmsched_scheduler_destroy(s);
+}
+
 /* --- out of memory ---------------------------------------------------------------------------- */
 
 static llmsched_status scenario(llmsched_context *c, llmsched_error *err)
@@ -535,6 +561,7 @@ int main(void)
         cmocka_unit_test(test_bad_events_change_nothing),
         cmocka_unit_test(test_bad_policies),
         cmocka_unit_test(test_a_failing_policy_loses_nothing),
+        cmocka_unit_test(test_a_failing_view_is_named),
         cmocka_unit_test(test_every_failing_allocation),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
