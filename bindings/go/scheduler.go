@@ -25,6 +25,7 @@ type Executor struct {
 type Job struct {
 	Profile                           *Profile // nil: nothing is known of the application
 	GivenMeanS, GivenLLMS, GivenToolS float64
+	ArrivalS                          float64 // when it arrived, for every order by arrival; 0: at the event
 }
 
 // RevealedStage is a stage that a job has revealed.
@@ -179,6 +180,7 @@ func jobInfo(job Job, a *arena) *C.llmsched_job {
 	info.given_mean_s = C.double(job.GivenMeanS)
 	info.given_llm_s = C.double(job.GivenLLMS)
 	info.given_tool_s = C.double(job.GivenToolS)
+	info.arrival_s = C.double(job.ArrivalS)
 	return info
 }
 

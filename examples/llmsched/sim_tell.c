@@ -111,7 +111,7 @@ static void add_unfinished_work(const struct sim *sim, uint32_t job, llmsched_jo
 static void fill_job_info(const struct sim *sim, uint32_t job, llmsched_job *info)
 {
     const struct job *j = &sim->workload->jobs[job];
-    *info = (llmsched_job){.size = sizeof *info, .profile = j->profile};
+    *info = (llmsched_job){.size = sizeof *info, .profile = j->profile, .arrival_s = j->arrival_s};
     if (!isnan(j->sjf_mean_s))
         info->given_mean_s = j->sjf_mean_s;
     if (sim->oracle)

@@ -50,6 +50,7 @@ typedef struct llmsched_job {
     double given_mean_s; /**< total work by which `sjf-given` orders */
     double given_llm_s;  /**< remaining LLM work by which `oracle-srpt` orders LLM tasks */
     double given_tool_s; /**< remaining tool work by which it orders tool tasks */
+    double arrival_s;    /**< when it arrived, for every order by arrival; 0: at the event */
 } llmsched_job;
 
 /** A stage that a job has revealed. Nothing of it is known before. @since 0.1 */
@@ -81,7 +82,7 @@ enum {
     LLMSCHED_EVENT_EXECUTOR_CHANGED = 3,
     /** A new job: job (an id never used for a live job), job_info. */
     LLMSCHED_EVENT_JOB_ARRIVED = 4,
-    /** The given_* fields of a job changed: job, job_info (its profile is ignored). */
+    /** The given_* fields of a job changed: job, job_info (its other fields are ignored). */
     LLMSCHED_EVENT_JOB_CHANGED = 5,
     /** A job is over: all its stages are finished and no more will be revealed: job. */
     LLMSCHED_EVENT_JOB_FINISHED = 6,

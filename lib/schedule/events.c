@@ -80,6 +80,9 @@ static llmsched_status job_info(const llmsched_event *event, llmsched_job *info,
         !is_amount(info->given_tool_s))
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "job %llu: given_* must be finite and not negative", ID(event->job));
+    if (!is_amount(info->arrival_s))
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "job %llu: arrival_s must be finite and not negative", ID(event->job));
     return LLMSCHED_OK;
 }
 
@@ -92,7 +95,8 @@ static llmsched_status job_arrived(llmsched_scheduler *s, const llmsched_event *
         return status;
     if (lls_job_find(s, event->job) != NULL)
         return lls_fail(err, LLMSCHED_ERROR_EXISTS, "job %llu is live already", ID(event->job));
-    return lls_job_add(s, event->job, event->time_s, &info, err);
+    double arrival = info.arrival_s > 0 ? info.arrival_s : event->time_s;
+    return lls_job_add(s, event->job, arrival, &info, err);
 }
 
 static llmsched_status job_changed(llmsched_scheduler *s, const llmsched_event *event,

@@ -174,6 +174,34 @@ static void test_ties_end_in_ids(void **state)
     llmsched_scheduler_destroy(s);
 }
 
+/* Jobs told of at one time go by when they really arrived. */
+static void test_arrival_before_the_event(void **state)
+{
+    (void)state;
+    llmsched_error err = {0};
+    llmsched_scheduler *s = make("fcfs");
+    static const double arrivals[] = {4.5, 4.25, 0};
+    for (uint64_t j = 0; j < 3; j++) {
+        llmsched_job info = {.size = sizeof info, .arrival_s = arrivals[j]};
+        llmsched_event e = {.size = sizeof e,
+                            .type = LLMSCHED_EVENT_JOB_ARRIVED,
+                            .time_s = 5,
+                            .job = j,
+                            .job_info = &info};
+        assert_ok(llmsched_scheduler_post(s, &e, &err), err);
+        assert_ok(reveal(s, j, 0, LLMSCHED_STAGE_REGULAR, 1, NULL, 0, 5, &err), err);
+        e.job = 9;
+        info.arrival_s = NAN;
+        assert_fails(LLMSCHED_ERROR_INVALID, "arrival_s", llmsched_scheduler_post(s, &e, &err),
+                     err);
+    }
+    assert_ok(up(s, 0, LLMSCHED_STAGE_REGULAR, NULL, 3, 5, &err), err);
+    expect(s, 5, 1, 0, 0, 0);
+    expect(s, 5, 0, 0, 0, 0);
+    expect(s, 5, 2, 0, 0, 0);
+    llmsched_scheduler_destroy(s);
+}
+
 static void test_changed_estimates_reorder(void **state)
 {
     (void)state;
@@ -550,6 +578,7 @@ int main(void)
         cmocka_unit_test(test_a_job_from_arrival_to_end),
         cmocka_unit_test(test_engines_of_a_model_with_fewest_running),
         cmocka_unit_test(test_ties_end_in_ids),
+        cmocka_unit_test(test_arrival_before_the_event),
         cmocka_unit_test(test_changed_estimates_reorder),
         cmocka_unit_test(test_failed_task_comes_again),
         cmocka_unit_test(test_executor_down_returns_its_tasks),

@@ -258,6 +258,7 @@ class llmsched_job(Structure):
         ("given_mean_s", c_double),
         ("given_llm_s", c_double),
         ("given_tool_s", c_double),
+        ("arrival_s", c_double),
     ]
 
 

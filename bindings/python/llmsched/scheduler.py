@@ -71,9 +71,10 @@ class Scheduler(Handle):
         """An executor is gone; its tasks are ready again."""
         self._post(c.LLMSCHED_EVENT_EXECUTOR_DOWN, time_s, executor=executor)
 
-    def job_arrived(self, time_s, job, profile=None, given_mean_s=0.0, given_llm_s=0.0, given_tool_s=0.0):
+    def job_arrived(self, time_s, job, profile=None, given_mean_s=0.0, given_llm_s=0.0, given_tool_s=0.0,
+                    arrival_s=0.0):
         info = new(c.llmsched_job, profile=profile._ptr if profile else None, given_mean_s=given_mean_s,
-                   given_llm_s=given_llm_s, given_tool_s=given_tool_s)
+                   given_llm_s=given_llm_s, given_tool_s=given_tool_s, arrival_s=arrival_s)
         self._post(c.LLMSCHED_EVENT_JOB_ARRIVED, time_s, job=job, job_info=ctypes.pointer(info))
 
     def job_changed(self, time_s, job, given_mean_s=0.0, given_llm_s=0.0, given_tool_s=0.0):
