@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-static bool counts(const llmsched_quantifier *q, uint32_t stage, uint32_t kind)
+bool lls_stage_counts(const llmsched_quantifier *q, uint32_t stage, uint32_t kind)
 {
     uint32_t own = q->profile->stages[stage].kind;
     return own != LLMSCHED_STAGE_DYNAMIC && (kind == 0 || kind == own) && lls_stage_open(q, stage);
@@ -117,8 +117,8 @@ static llmsched_status check_stage(const llmsched_quantifier *q, uint32_t stage,
     return LLMSCHED_OK;
 }
 
-static llmsched_status check_kind(const llmsched_quantifier *q, uint32_t kind, const void *output,
-                                  llmsched_error *err)
+llmsched_status lls_check_kind(const llmsched_quantifier *q, uint32_t kind, const void *output,
+                               llmsched_error *err)
 {
     if (q == NULL || output == NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "quantifier and output must not be NULL");
@@ -173,7 +173,7 @@ llmsched_status llmsched_quantifier_entropy(llmsched_quantifier *q, uint32_t sta
 llmsched_status llmsched_quantifier_remaining(llmsched_quantifier *q, uint32_t kind,
                                               llmsched_remaining *remaining, llmsched_error *err)
 {
-    llmsched_status status = check_kind(q, kind, remaining, err);
+    llmsched_status status = lls_check_kind(q, kind, remaining, err);
     if (status == LLMSCHED_OK)
         status = lls_need_marginals(q, err);
     if (status != LLMSCHED_OK)
@@ -181,7 +181,7 @@ llmsched_status llmsched_quantifier_remaining(llmsched_quantifier *q, uint32_t k
     llmsched_remaining sum = {.size = sizeof sum};
     for (uint32_t t = 0; t < q->profile->stage_count; t++) {
         double lo = 0, hi = 0;
-        if (!counts(q, t, kind))
+        if (!lls_stage_counts(q, t, kind))
             continue;
         lls_stage_range(q, t, &lo, &hi);
         sum.mean_s += expected_work(q, t);
@@ -199,7 +199,7 @@ static void fill_values(llmsched_quantifier *q, uint32_t kind)
         q->values[i] = 0;
     for (uint32_t t = 0; t < q->profile->stage_count; t++) {
         const lls_profiled_stage *s = &q->profile->stages[t];
-        for (uint32_t b = 0; counts(q, t, kind) && b < s->bin_count; b++)
+        for (uint32_t b = 0; lls_stage_counts(q, t, kind) && b < s->bin_count; b++)
             q->values[q->offsets[s->work_node] + 1 + b] = lls_bin_value(q, t, b);
     }
 }
@@ -208,7 +208,7 @@ llmsched_status llmsched_quantifier_variance(llmsched_quantifier *q, uint32_t ki
                                              double *variance, llmsched_error *err)
 {
     double mean = 0, value = 0;
-    llmsched_status status = check_kind(q, kind, variance, err);
+    llmsched_status status = lls_check_kind(q, kind, variance, err);
     if (status != LLMSCHED_OK)
         return status;
     status = lls_need_marginals(q, err);
@@ -218,89 +218,5 @@ llmsched_status llmsched_quantifier_variance(llmsched_quantifier *q, uint32_t ki
     status = lls_inference_moments(q->inference, q->values, &mean, &value, err);
     if (status == LLMSCHED_OK)
         *variance = fmax(0, value);
-    return status;
-}
-
-/* --- by sampling ------------------------------------------------------------------------ */
-
-static double drawn_sum(const llmsched_quantifier *q)
-{
-    uint32_t nodes = llmsched_network_node_count(q->profile->network);
-    double sum = 0;
-    for (uint32_t i = 0; i < nodes; i++)
-        sum += q->values[q->offsets[i] + q->states[i]];
-    return sum;
-}
-
-/* A constant apart from the caller's seed, so that other streams of the same seed differ. */
-static void seed(const llmsched_quantifier *q, lls_random *random)
-{
-    lls_random_seed(random, q->options.seed ^ UINT64_C(0x9d5f3a7c11e4b26d));
-}
-
-llmsched_status llmsched_quantifier_quantiles(llmsched_quantifier *q, uint32_t kind,
-                                              const double *levels, uint32_t count,
-                                              double *quantiles, llmsched_error *err)
-{
-    lls_random random;
-    llmsched_status status = check_kind(q, kind, quantiles, err);
-    if (status != LLMSCHED_OK)
-        return status;
-    for (uint32_t i = 0; i < count; i++) {
-        if (levels == NULL || !(levels[i] > 0 && levels[i] < 1))
-            return lls_fail(err, LLMSCHED_ERROR_INVALID, "levels[%u] must be in (0, 1)", i);
-    }
-    status = lls_need_marginals(q, err);
-    if (status != LLMSCHED_OK)
-        return status;
-    fill_values(q, kind);
-    seed(q, &random);
-    for (uint32_t i = 0; i < q->options.samples && status == LLMSCHED_OK; i++) {
-        status = lls_inference_sample(q->inference, &random, q->states, err);
-        q->draws[i] = drawn_sum(q);
-    }
-    if (status != LLMSCHED_OK)
-        return status;
-    lls_sort(q->draws, q->options.samples);
-    for (uint32_t i = 0; i < count; i++)
-        quantiles[i] = lls_quantile_sorted(q->draws, q->options.samples, levels[i]);
-    return LLMSCHED_OK;
-}
-
-/* Longest path to the end of each stage under the drawn states; the greatest of them. */
-static double drawn_path(llmsched_quantifier *q)
-{
-    const uint32_t *order = llmsched_dag_order(q->profile->dag);
-    double longest = 0;
-    for (uint32_t i = 0; i < q->profile->stage_count; i++) {
-        uint32_t t = order[i], parents = 0;
-        const lls_profiled_stage *s = &q->profile->stages[t];
-        const uint32_t *list = llmsched_dag_parents(q->profile->dag, t, &parents);
-        double before = 0;
-        for (uint32_t p = 0; p < parents; p++)
-            before = fmax(before, q->longest[list[p]]);
-        uint32_t state = q->states[s->work_node];
-        if (state > 0 && counts(q, t, 0))
-            before += s->spans[state - 1];
-        q->longest[t] = before;
-        longest = fmax(longest, before);
-    }
-    return longest;
-}
-
-llmsched_status llmsched_quantifier_critical_path(llmsched_quantifier *q, double *mean_s,
-                                                  llmsched_error *err)
-{
-    lls_random random;
-    llmsched_status status = check_kind(q, 0, mean_s, err);
-    if (status != LLMSCHED_OK)
-        return status;
-    seed(q, &random);
-    for (uint32_t i = 0; i < q->options.samples && status == LLMSCHED_OK; i++) {
-        status = lls_inference_sample(q->inference, &random, q->states, err);
-        q->draws[i] = status == LLMSCHED_OK ? drawn_path(q) : 0;
-    }
-    if (status == LLMSCHED_OK)
-        *mean_s = lls_sum(q->draws, q->options.samples) / q->options.samples;
     return status;
 }

@@ -43,6 +43,11 @@ double lls_bin_value(const llmsched_quantifier *q, uint32_t stage, uint32_t bin)
 /* Unfinished: unknown, present or partial. */
 bool lls_stage_open(const llmsched_quantifier *q, uint32_t stage);
 llmsched_status lls_need_marginals(llmsched_quantifier *q, llmsched_error *err);
+/* Whether an open stage's work is of this kind (0: either). */
+bool lls_stage_counts(const llmsched_quantifier *q, uint32_t stage, uint32_t kind);
+/* Refuses a kind that is none, and NULL. */
+llmsched_status lls_check_kind(const llmsched_quantifier *q, uint32_t kind, const void *output,
+                               llmsched_error *err);
 /* Range of likely work of an open stage. */
 void lls_stage_range(const llmsched_quantifier *q, uint32_t stage, double *lo, double *hi);
 
