@@ -8,8 +8,8 @@
 
 #include "bayes/internal.h"
 
-/* State indices fit 16 bits, and one value stays free for "missing". */
-#define LLS_MAX_STATES 65535u
+/* State indices fit 16 bits. */
+#define LLS_MAX_STATES 65536u
 
 struct llmsched_network {
     atomic_uint_fast32_t references;

@@ -53,7 +53,7 @@ uint32_t lls_bin_of(const lls_bin *bins, uint32_t count, double value);
 
 /* --- learn.c: structure and parameters ------------------------------------- */
 
-#define LLS_STATE_MISSING UINT16_MAX
+#define LLS_STATE_MISSING UINT32_MAX
 
 typedef enum lls_score { LLS_SCORE_BIC, LLS_SCORE_BDEU } lls_score;
 
@@ -69,7 +69,7 @@ typedef struct lls_learn_options {
 } lls_learn_options;
 
 typedef struct lls_table {
-    const uint16_t *cells; /* row-major rows x columns; LLS_STATE_MISSING where unknown */
+    const uint32_t *cells; /* row-major rows x columns; LLS_STATE_MISSING where unknown */
     size_t rows;
     uint32_t columns;
     const uint32_t *states; /* per column */

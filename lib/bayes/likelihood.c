@@ -5,7 +5,7 @@
 #include <math.h>
 
 /* ln P(own state | parents' states) of one row; 0 where a cell of the family is missing. */
-static double family_term(const llmsched_network *network, const uint16_t *row, uint32_t node)
+static double family_term(const llmsched_network *network, const uint32_t *row, uint32_t node)
 {
     uint32_t parents = 0;
     uint64_t entries = 0, at = 0;

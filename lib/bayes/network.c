@@ -41,7 +41,7 @@ static llmsched_status measure_states(const lls_node_spec *spec, uint32_t node, 
         return refuse(err, LLMSCHED_ERROR_PARSE, node, spec->name, "needs at least one state");
     if (spec->state_count > LLS_MAX_STATES)
         return refuse(err, LLMSCHED_ERROR_LIMIT, node, spec->name,
-                      "has more than 65535 states: merge some");
+                      "has more than 65536 states: merge some");
     total->states += spec->state_count;
     for (uint32_t s = 0; s < spec->state_count; s++) {
         if (spec->state_names == NULL) {

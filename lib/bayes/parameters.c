@@ -39,7 +39,7 @@ static llmsched_status check_families(const llmsched_context *context, const lls
 /* Index of the row's cell in the family's table (parents[0] slowest), or UINT64_MAX with a gap. */
 static uint64_t cell_index(const lls_table *table, size_t row, uint32_t child, const family *f)
 {
-    const uint16_t *cells = table->cells + row * table->columns;
+    const uint32_t *cells = table->cells + row * table->columns;
     uint64_t index = 0;
     for (uint32_t p = 0; p < f->count; p++) {
         if (cells[f->parents[p]] == LLS_STATE_MISSING)

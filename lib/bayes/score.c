@@ -6,9 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Counts below this are looked up, for so many values of alpha (each a product of numbers of
- * states). */
-enum { MEMO_SIZE = 2048, MEMO_COUNT = 64 };
+/* Functions kept at once; each alpha is that of a number of cells. */
+enum { MEMO_COUNT = 128 };
 
 /* --- the table, column by column ----------------------------------------------------- */
 
@@ -16,7 +15,7 @@ static void copy_columns(lls_scorer *s)
 {
     const lls_table *t = s->table;
     for (uint32_t c = 0; c < t->columns; c++) {
-        uint16_t *to = s->cells + (size_t)c * t->rows;
+        uint32_t *to = s->cells + (size_t)c * t->rows;
         for (size_t r = 0; r < t->rows; r++) {
             to[r] = t->cells[r * t->columns + c];
             s->gaps[c] |= to[r] == LLS_STATE_MISSING;
@@ -36,6 +35,7 @@ llmsched_status lls_scorer_init(lls_scorer *s, const llmsched_context *context,
     s->levels = max_parents > 0 ? max_parents : 1;
     size_t cells = (size_t)lls_times(table->rows, table->columns);
     s->total = table->weights != NULL ? lls_sum(table->weights, table->rows) : (double)table->rows;
+    s->tie = 1e-13 * (1.0 + lls_xlogx(fmax(s->total, 1.0)));
     s->cells = lls_calloc(context, cells, sizeof *s->cells);
     s->gaps = lls_calloc(context, table->columns, sizeof *s->gaps);
     s->prefixes =
@@ -68,7 +68,7 @@ void lls_scorer_finish(lls_scorer *s)
 
 /* --- counting --------------------------------------------------------------------------- */
 
-static const uint16_t *column(const lls_scorer *s, uint32_t c)
+const uint32_t *lls_scorer_column(const lls_scorer *s, uint32_t c)
 {
     return s->cells + (size_t)c * s->table->rows;
 }
@@ -78,7 +78,7 @@ static void extend_prefix(lls_scorer *s, uint32_t level, uint32_t parent)
 {
     size_t rows = s->table->rows;
     uint32_t states = s->table->states[parent];
-    const uint16_t *cells = column(s, parent);
+    const uint32_t *cells = lls_scorer_column(s, parent);
     uint32_t *to = s->prefixes + level * rows;
     const uint32_t *from = level > 0 ? to - rows : NULL;
     for (size_t r = 0; r < rows; r++) {
@@ -111,9 +111,9 @@ static bool reserve(lls_scorer *s, uint32_t cells, uint32_t configurations)
 
 /* Two loops that count alike: in the second rows may be left out or weigh more than 1. */
 static uint32_t count_whole(lls_scorer *s, uint32_t child, const uint32_t *before,
-                            const uint16_t *last, uint32_t last_states)
+                            const uint32_t *last, uint32_t last_states)
 {
-    const uint16_t *own = column(s, child);
+    const uint32_t *own = lls_scorer_column(s, child);
     uint32_t r = s->table->states[child], found = 0;
     for (size_t row = 0; row < s->table->rows; row++) {
         uint32_t j = before != NULL ? before[row] : 0;
@@ -127,9 +127,9 @@ static uint32_t count_whole(lls_scorer *s, uint32_t child, const uint32_t *befor
 }
 
 static uint32_t count_with_gaps(lls_scorer *s, uint32_t child, const uint32_t *before,
-                                const uint16_t *last, uint32_t last_states)
+                                const uint32_t *last, uint32_t last_states)
 {
-    const uint16_t *own = column(s, child);
+    const uint32_t *own = lls_scorer_column(s, child);
     const double *weights = s->table->weights;
     uint32_t r = s->table->states[child], found = 0;
     for (size_t row = 0; row < s->table->rows; row++) {
@@ -156,32 +156,52 @@ static double compute(double n, double alpha)
     return alpha > 0.0 ? lls_lgamma(n + alpha) - lls_lgamma(alpha) : lls_xlogx(n);
 }
 
-/* The lookup table for this alpha, made anew in the place of an old one (but not of `keep`). NULL:
- * no memory. */
-static double *memo_of(lls_scorer *s, double alpha, const double *keep)
+lls_memo *lls_memo_of(lls_scorer *s, double alpha, const lls_memo *keep)
 {
     for (uint32_t i = 0; i < MEMO_COUNT; i++)
         if (s->memos[i].values != NULL && s->memos[i].alpha == alpha)
-            return s->memos[i].values;
+            return &s->memos[i];
     lls_memo *m = &s->memos[s->memo_next++ % MEMO_COUNT];
-    if (m->values != NULL && m->values == keep)
+    if (m == keep)
         m = &s->memos[s->memo_next++ % MEMO_COUNT];
+    if (m->values == NULL) {
+        size_t most = s->table->rows < LLS_MEMO_SIZE ? s->table->rows + 1 : LLS_MEMO_SIZE;
+        /* Weights may make counts larger than rows. */
+        most = s->table->weights != NULL ? LLS_MEMO_SIZE : most;
+        m->values = lls_calloc(s->context, most, sizeof *m->values);
+    }
     if (m->values == NULL)
-        m->values = lls_calloc(s->context, MEMO_SIZE, sizeof *m->values);
+        return NULL;
     m->alpha = alpha;
-    for (uint32_t n = 0; m->values != NULL && n < MEMO_SIZE; n++)
-        m->values[n] = NAN;
-    return m->values;
+    m->known = 1;
+    m->values[0] = m->error = 0.0;
+    return m;
 }
 
-static double look_up(double *memo, double n, double alpha)
+void lls_memo_reach(lls_memo *m, double most)
 {
-    if (!(n < MEMO_SIZE) || n != floor(n))
-        return compute(n, alpha);
-    double *value = &memo[(uint32_t)n];
-    if (isnan(*value))
-        *value = compute(n, alpha);
-    return *value;
+    uint32_t end = most < LLS_MEMO_SIZE ? (uint32_t)most + 1 : LLS_MEMO_SIZE;
+    for (uint32_t n = m->known; n < end; n++) {
+        if (!(m->alpha > 0.0)) {
+            m->values[n] = n * log(n);
+            continue;
+        }
+        /* ln G(n + alpha) = ln G(n - 1 + alpha) + ln(n - 1 + alpha), summed with compensation. */
+        double before = m->values[n - 1], term = log(n - 1 + m->alpha) - m->error;
+        double sum = before + term;
+        m->error = (sum - before) - term;
+        m->values[n] = sum;
+    }
+    m->known = end > m->known ? end : m->known;
+}
+
+double lls_memo_value(lls_memo *m, double n)
+{
+    if (!(n < LLS_MEMO_SIZE) || n != floor(n))
+        return compute(n, m->alpha);
+    if (n >= m->known)
+        lls_memo_reach(m, n);
+    return m->values[(uint32_t)n];
 }
 
 /* N_jk, which is cleared. */
@@ -200,8 +220,8 @@ static double take_count(lls_scorer *s, size_t cell)
 
 /* The likelihood part from the counts of the configurations seen, which it clears; *counted: their
  * weight. */
-static double likelihood(lls_scorer *s, uint32_t r, uint32_t found, double a_j, double *memo_j,
-                         double a_jk, double *memo_jk, double *counted)
+static double likelihood(lls_scorer *s, uint32_t r, uint32_t found, lls_memo *memo_j,
+                         lls_memo *memo_jk, double *counted)
 {
     double sum = 0.0;
     *counted = 0.0;
@@ -213,16 +233,16 @@ static double likelihood(lls_scorer *s, uint32_t r, uint32_t found, double a_j, 
             if (n <= 0.0)
                 continue;
             n_j += n;
-            inner += look_up(memo_jk, n, a_jk);
+            inner += lls_memo_value(memo_jk, n);
         }
         s->marks[s->seen[i]] = 0;
-        sum += inner - look_up(memo_j, n_j, a_j);
+        sum += inner - lls_memo_value(memo_j, n_j);
         *counted += n_j;
     }
     return sum;
 }
 
-static double penalty(const lls_scorer *s, uint32_t child, uint64_t cells)
+double lls_score_penalty(const lls_scorer *s, uint32_t child, uint64_t cells)
 {
     uint32_t r = s->table->states[child];
     return log(fmax(s->total, 1.0)) / 2.0 * ((double)cells - (double)(cells / r));
@@ -230,7 +250,7 @@ static double penalty(const lls_scorer *s, uint32_t child, uint64_t cells)
 
 double lls_score_bound(const lls_scorer *s, uint32_t child, uint64_t cells)
 {
-    return s->score == LLS_SCORE_BIC ? -penalty(s, child, cells) : INFINITY;
+    return s->score == LLS_SCORE_BIC ? -lls_score_penalty(s, child, cells) : INFINITY;
 }
 
 /* Counts the family's rows; returns the number of parent configurations seen. */
@@ -240,7 +260,7 @@ static uint32_t count_rows(lls_scorer *s, uint32_t child, const uint32_t *parent
     for (uint32_t level = same; level + 1 < count; level++)
         extend_prefix(s, level, parents[level]);
     const uint32_t *before = count > 1 ? s->prefixes + (count - 2) * s->table->rows : NULL;
-    const uint16_t *last = count > 0 ? column(s, parents[count - 1]) : NULL;
+    const uint32_t *last = count > 0 ? lls_scorer_column(s, parents[count - 1]) : NULL;
     uint32_t last_states = count > 0 ? s->table->states[parents[count - 1]] : 1;
     if (gaps || s->table->weights != NULL)
         return count_with_gaps(s, child, before, last, last_states);
@@ -253,19 +273,20 @@ bool lls_score_family(lls_scorer *s, uint32_t child, const uint32_t *parents, ui
     uint64_t cells = lls_family_cells(s->table, child, parents, count);
     uint32_t r = s->table->states[child], q = (uint32_t)(cells / r);
     double a_j = s->score == LLS_SCORE_BDEU ? s->ess / q : 0.0, a_jk = a_j / r, counted;
-    double *memo_j = memo_of(s, a_j, NULL), *memo_jk = memo_of(s, a_jk, memo_j);
-    if (memo_j == NULL || memo_jk == NULL || !reserve(s, (uint32_t)cells, q))
+    lls_memo *memo_j = lls_memo_of(s, a_j, NULL);
+    lls_memo *memo_jk = memo_j != NULL ? lls_memo_of(s, a_jk, memo_j) : NULL;
+    if (memo_jk == NULL || !reserve(s, (uint32_t)cells, q))
         return false;
     bool gaps = s->gaps[child];
     for (uint32_t p = 0; p < count; p++)
         gaps |= s->gaps[parents[p]];
     uint32_t found = count_rows(s, child, parents, count, same, gaps);
-    double sum = likelihood(s, r, found, a_j, memo_j, a_jk, memo_jk, &counted);
+    double sum = likelihood(s, r, found, memo_j, memo_jk, &counted);
     if (counted <= 0.0)
         /* Nobody saw this family whole: only "no parents" may stand on that. */
         sum = count > 0 ? -INFINITY : 0.0;
     else if (gaps)
         sum *= s->total / counted;
-    *score = s->score == LLS_SCORE_BIC ? sum - penalty(s, child, cells) : sum;
+    *score = s->score == LLS_SCORE_BIC ? sum - lls_score_penalty(s, child, cells) : sum;
     return true;
 }

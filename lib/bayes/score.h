@@ -25,11 +25,16 @@ uint64_t lls_family_cells(const lls_table *table, uint32_t child, const uint32_t
 
 /* --- score.c ---------------------------------------------------------------------- */
 
-/* A function of whole numbers computed when first asked for; NaN marks what is not. */
+/* Values of a function of whole numbers from 0 on, as far as they have been asked for. */
 typedef struct lls_memo {
     double alpha; /* lgamma(n + alpha) - lgamma(alpha); 0: n ln n */
     double *values;
+    uint32_t known;
+    double error; /* of the last sum of logarithms, by compensation */
 } lls_memo;
+
+/* Counts below this are looked up. */
+#define LLS_MEMO_SIZE 16384u
 
 typedef struct lls_scorer {
     const llmsched_context *context;
@@ -37,7 +42,7 @@ typedef struct lls_scorer {
     lls_score score;
     double ess;
     double total;       /* N */
-    uint16_t *cells;    /* column after column */
+    uint32_t *cells;    /* column after column */
     bool *gaps;         /* per column: has missing cells */
     uint32_t *prefixes; /* per level: the configuration of the parents before, by row; LLS_NONE32: a
                            gap */
@@ -49,6 +54,7 @@ typedef struct lls_scorer {
     uint32_t cell_capacity, weight_capacity, mark_capacity;
     lls_memo *memos;
     uint32_t memo_next;
+    double tie; /* scores this close are equal: what rounding may do to a sum over all rows */
 } lls_scorer;
 
 /* Copies the table column by column; max_parents as large as any family to come. */
@@ -58,6 +64,16 @@ llmsched_status lls_scorer_init(lls_scorer *s, const llmsched_context *context,
 /* Zeros are accepted. */
 void lls_scorer_finish(lls_scorer *s);
 
+const uint32_t *lls_scorer_column(const lls_scorer *s, uint32_t column);
+
+/* The function for this alpha; `keep`: one that must not make room for it. NULL: no memory. */
+lls_memo *lls_memo_of(lls_scorer *s, double alpha, const lls_memo *keep);
+/* Makes every whole number up to `most` known, as far as they are looked up at all. */
+void lls_memo_reach(lls_memo *m, double most);
+double lls_memo_value(lls_memo *m, double n);
+
+/* ln(N) / 2 times the free parameters of a family with so many cells. */
+double lls_score_penalty(const lls_scorer *s, uint32_t child, uint64_t cells);
 /* No set of parents with this many cells scores more (BIC: the likelihood part is at most 0). */
 double lls_score_bound(const lls_scorer *s, uint32_t child, uint64_t cells);
 /*

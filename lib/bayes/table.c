@@ -25,7 +25,7 @@ static llmsched_status check_cells(const lls_table *t, llmsched_error *err)
                             LLS_MAX_STATES);
     for (size_t r = 0; r < t->rows; r++)
         for (uint32_t c = 0; c < t->columns; c++) {
-            uint16_t cell = t->cells[r * t->columns + c];
+            uint32_t cell = t->cells[r * t->columns + c];
             if (cell != LLS_STATE_MISSING && cell >= t->states[c])
                 return lls_fail(err, LLMSCHED_ERROR_INVALID,
                                 "learn: row %zu, column %u: state %u, but the column has %u states",

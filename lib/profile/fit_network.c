@@ -14,7 +14,7 @@ typedef struct variables {
     uint32_t *states;
     char (*names)[64];
     const char **name_list;
-    uint16_t *cells; /* run_count x count */
+    uint32_t *cells; /* run_count x count */
     uint32_t *parents, *parent_count;
 } variables;
 
@@ -81,13 +81,13 @@ static void describe(const llmsched_profile *profile, variables *v)
         v->name_list[i] = v->names[i];
 }
 
-static uint16_t work_state(const lls_profiled_stage *s, const lls_amount *a, uint32_t states)
+static uint32_t work_state(const lls_profiled_stage *s, const lls_amount *a, uint32_t states)
 {
     if (!a->present)
         return 0;
     if (s->kind != LLMSCHED_STAGE_DYNAMIC)
-        return (uint16_t)(1 + lls_bin_of(s->bins, s->bin_count, a->work));
-    return a->choice > 0 && a->choice < states ? (uint16_t)a->choice : LLS_STATE_MISSING;
+        return 1 + lls_bin_of(s->bins, s->bin_count, a->work);
+    return a->choice > 0 && a->choice < states ? a->choice : LLS_STATE_MISSING;
 }
 
 static llmsched_status fill_cells(const llmsched_profiler *profiler, const lls_matching *matching,
@@ -98,14 +98,14 @@ static llmsched_status fill_cells(const llmsched_profiler *profiler, const lls_m
     if (amounts == NULL)
         return lls_fail_memory(err);
     for (uint32_t r = 0; r < profiler->run_count; r++) {
-        uint16_t *row = v->cells + (size_t)r * v->count;
+        uint32_t *row = v->cells + (size_t)r * v->count;
         lls_run_amounts(profiler, matching, r, profile->stage_count, amounts);
         for (uint32_t t = 0; t < profile->stage_count; t++) {
             const lls_profiled_stage *s = &profile->stages[t];
             row[s->work_node] = work_state(s, &amounts[t], v->states[s->work_node]);
             if (s->prompt_node != LLMSCHED_INDEX_NONE && amounts[t].present)
                 row[s->prompt_node] =
-                    (uint16_t)(1 + lls_bin_of(s->prompts, s->prompt_count, amounts[t].prompt));
+                    1 + lls_bin_of(s->prompts, s->prompt_count, amounts[t].prompt);
         }
     }
     lls_free(profiler->context, amounts);

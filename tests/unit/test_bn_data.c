@@ -175,7 +175,7 @@ static void test_reference_answers(void **state)
 
 struct sample {
     llmsched_network *network;
-    uint16_t *cells;
+    uint32_t *cells;
     uint32_t states[16];
     lls_table table;
 };
@@ -201,7 +201,7 @@ static void load_sample(struct sample *s, const char *tag)
     while (fgets(line, sizeof line, pipe) != NULL) {
         column = 0;
         for (char *cell = strtok(line, ",\n"); cell != NULL; cell = strtok(NULL, ",\n"))
-            s->cells[rows * columns + column++] = (uint16_t)atoi(cell);
+            s->cells[rows * columns + column++] = (uint32_t)atoi(cell);
         assert_int_equal(column, columns);
         rows++;
     }

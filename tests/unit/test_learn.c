@@ -14,7 +14,7 @@ static llmsched_error err;
 /* --- tables ---------------------------------------------------------------------- */
 
 struct data {
-    uint16_t cells[MOST_ROWS * COLUMNS];
+    uint32_t cells[MOST_ROWS * COLUMNS];
     uint32_t states[COLUMNS];
     double weights[MOST_ROWS];
     lls_table table;
@@ -26,13 +26,13 @@ static void draw(struct data *d, lls_random *random, size_t rows, double noise, 
     for (uint32_t c = 0; c < COLUMNS; c++)
         d->states[c] = 2 + c % 3;
     for (size_t r = 0; r < rows; r++) {
-        uint16_t *row = d->cells + r * COLUMNS;
+        uint32_t *row = d->cells + r * COLUMNS;
         d->weights[r] = lls_random_below(random, 4) * 0.75;
         for (uint32_t c = 0; c < COLUMNS; c++) {
             uint32_t value = lls_random_below(random, d->states[c]);
             if (c >= 2 && lls_random_uniform(random) >= noise)
                 value = (row[c - 1] + 2u * row[c / 2]) % d->states[c];
-            row[c] = (uint16_t)value;
+            row[c] = (uint32_t)value;
         }
     }
     for (size_t i = 0; i < rows * COLUMNS; i++)
@@ -48,7 +48,7 @@ static long configuration(const lls_table *t, size_t row, const uint32_t *parent
 {
     long j = 0;
     for (uint32_t p = 0; p < count; p++) {
-        uint16_t cell = t->cells[row * t->columns + parents[p]];
+        uint32_t cell = t->cells[row * t->columns + parents[p]];
         if (cell == LLS_STATE_MISSING)
             return -1;
         j = j * (long)t->states[parents[p]] + cell;
@@ -68,7 +68,7 @@ static double plain_score(const lls_table *t, lls_score score, double ess, uint3
     for (long j = 0; j < q; j++) {
         double n[8] = {0}, n_j = 0.0;
         for (size_t row = 0; row < t->rows; row++) {
-            uint16_t own = t->cells[row * t->columns + child];
+            uint32_t own = t->cells[row * t->columns + child];
             if (own != LLS_STATE_MISSING && configuration(t, row, parents, count) == j)
                 n[own] += t->weights != NULL ? t->weights[row] : 1.0;
         }
@@ -293,7 +293,7 @@ static void test_parameters(void **state)
 {
     (void)state;
     /* x has two states, y three; parent x of y; one gap on each side. */
-    const uint16_t cells[] = {0, 0, 0, 0, 0, 2, 1, 1, LLS_STATE_MISSING, 1, 1, LLS_STATE_MISSING};
+    const uint32_t cells[] = {0, 0, 0, 0, 0, 2, 1, 1, LLS_STATE_MISSING, 1, 1, LLS_STATE_MISSING};
     const uint32_t states[2] = {2, 3}, parents[2] = {0, 0}, counts[2] = {0, 1};
     const char *const names[2] = {"x", "y"};
     const lls_table t = {cells, 6, 2, states, NULL};
@@ -322,7 +322,7 @@ static void test_parameters(void **state)
 static void test_unseen_configuration(void **state)
 {
     (void)state;
-    const uint16_t cells[] = {0, 1};
+    const uint32_t cells[] = {0, 1};
     const uint32_t states[2] = {2, 4}, parents[2] = {0, 0}, counts[2] = {0, 1};
     const char *const names[2] = {"x", "y"};
     const lls_table t = {cells, 1, 2, states, NULL};
@@ -339,7 +339,7 @@ static void test_unseen_configuration(void **state)
 static void test_log_likelihood(void **state)
 {
     (void)state;
-    const uint16_t cells[] = {0, 1, 1, LLS_STATE_MISSING, LLS_STATE_MISSING, 0, 1, 2};
+    const uint32_t cells[] = {0, 1, 1, LLS_STATE_MISSING, LLS_STATE_MISSING, 0, 1, 2};
     const uint32_t states[2] = {2, 3}, parents[2] = {0, 0}, counts[2] = {0, 1};
     const double weights[4] = {1, 2, 4, 0.5};
     const char *const names[2] = {"x", "y"};
@@ -369,7 +369,7 @@ static llmsched_status try_learn(const lls_table *t, const lls_learn_options *o)
 static void test_refusals(void **state)
 {
     (void)state;
-    uint16_t cells[4] = {0, 1, 1, 0};
+    uint32_t cells[4] = {0, 1, 1, 0};
     uint32_t states[2] = {2, 2};
     double weights[2] = {1, 1};
     lls_table t = {cells, 2, 2, states, weights};
@@ -403,7 +403,7 @@ static void test_refusals(void **state)
 static void test_parameter_refusals(void **state)
 {
     (void)state;
-    const uint16_t cells[4] = {0, 1, 1, 0};
+    const uint32_t cells[4] = {0, 1, 1, 0};
     const uint32_t states[2] = {2, 2}, none[2] = {0, 0};
     uint32_t parents[2] = {1, 0}, counts[2] = {1, 1};
     const char *const names[2] = {"x", "y"}, *const same[2] = {"x", "x"};

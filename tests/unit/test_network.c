@@ -235,18 +235,18 @@ static void test_place_in_messages(void **state)
 static void test_limits(void **state)
 {
     (void)state;
-    static double row[65536];
+    static double row[65537];
     llmsched_network *n = NULL;
     row[0] = 1.0;
-    lls_node_spec wide = {.name = "wide", .state_count = 65536, .table = row};
-    assert_fails(LLMSCHED_ERROR_LIMIT, "65535", lls_network_create(context, "", &wide, 1, &n, &err),
+    lls_node_spec wide = {.name = "wide", .state_count = 65537, .table = row};
+    assert_fails(LLMSCHED_ERROR_LIMIT, "65536", lls_network_create(context, "", &wide, 1, &n, &err),
                  err);
     wide.state_count = 0;
     assert_fails(LLMSCHED_ERROR_PARSE, "state", lls_network_create(context, "", &wide, 1, &n, &err),
                  err);
-    wide.state_count = 65535;
+    wide.state_count = 65536;
     assert_ok(lls_network_create(context, NULL, &wide, 1, &n, &err), err);
-    assert_string_equal(llmsched_network_state_name(n, 0, 65534), "65534");
+    assert_string_equal(llmsched_network_state_name(n, 0, 65535), "65535");
     assert_string_equal(llmsched_network_state_name(n, 0, 9), "9");
     llmsched_network_release(n);
 
