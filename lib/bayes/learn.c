@@ -4,15 +4,12 @@
  * set is independent of the others', so trying all sets finds the optimum; then the width guard.
  */
 #include "bayes/elimination.h"
+#include "bayes/families.h"
 #include "bayes/graph.h"
-#include "bayes/score.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Configurations are counted in 32 bits. */
-#define LARGEST_FAMILY (UINT64_C(1) << 31)
 
 /* A parent set that scores more than none; rank: its place among all, by size, then by columns. */
 typedef struct candidate {
@@ -25,10 +22,8 @@ typedef struct learner {
     const llmsched_context *context;
     const lls_table *table;
     const lls_learn_options *options;
-    lls_scorer scorer;
-    uint32_t *allowed; /* columns that may be parents of the child, ascending */
-    uint32_t *pick;    /* the set being tried: indices into allowed, ascending */
-    uint32_t *set;     /* the same as columns */
+    lls_families families;
+    uint32_t child;
     candidate *candidates;
     uint32_t *lists;
     uint32_t candidate_count, candidate_capacity, list_count, list_capacity;
@@ -52,86 +47,49 @@ static llmsched_status check(const lls_table *table, const lls_learn_options *o,
 
 /* --- trying all sets -------------------------------------------------------------------- */
 
-static uint32_t list_allowed(learner *l, uint32_t child)
+/* Without a guard only a new best matters; with one, every set that beats having no parents. */
+static double to_beat(const learner *l)
 {
-    const uint8_t *forbidden = l->options->forbidden;
-    uint32_t count = 0;
-    for (uint32_t p = 0; p < child; p++)
-        if (forbidden == NULL || !forbidden[(size_t)child * l->table->columns + p])
-            l->allowed[count++] = p;
-    return count;
+    if (l->candidate_count == 0)
+        return -INFINITY;
+    return l->candidates[l->limit > 0 ? 0 : l->candidate_count - 1].score + l->families.scorer.tie;
 }
 
-/* The next set of this size in the order of columns; *same: how many first members stayed. */
-static bool next_set(learner *l, uint32_t size, uint32_t allowed, uint32_t *same)
+static bool may_matter(void *user, const uint32_t *pick, uint32_t size, uint64_t cells)
 {
-    uint32_t at = size;
-    while (at > 0 && l->pick[at - 1] == allowed - size + at - 1)
-        at--;
-    if (at == 0)
-        return false;
-    uint32_t first = l->pick[--at] + 1;
-    *same = at;
-    for (uint32_t i = at; i < size; i++) {
-        l->pick[i] = first + (i - at);
-        l->set[i] = l->allowed[l->pick[i]];
-    }
-    return true;
+    const learner *l = user;
+    LLS_UNUSED(pick);
+    LLS_UNUSED(size);
+    return (l->limit == 0 || cells <= l->limit) &&
+           lls_score_bound(&l->families.scorer, l->child, cells) > to_beat(l);
 }
 
-static bool keep(learner *l, double score, uint64_t rank, uint32_t size)
+static bool keep(void *user, const uint32_t *pick, uint32_t size, double score, uint64_t seen)
 {
+    learner *l = user;
+    LLS_UNUSED(seen);
+    if (size > 0 && !(score > to_beat(l)))
+        return true;
     if (!lls_grow(l->context, (void **)&l->candidates, &l->candidate_capacity,
                   (size_t)l->candidate_count + 1, sizeof *l->candidates) ||
         !lls_grow(l->context, (void **)&l->lists, &l->list_capacity, (size_t)l->list_count + size,
                   sizeof *l->lists))
         return false;
-    l->candidates[l->candidate_count++] = (candidate){score, rank, l->list_count, size};
-    if (size > 0)
-        memcpy(l->lists + l->list_count, l->set, size * sizeof *l->lists);
-    l->list_count += size;
+    l->candidates[l->candidate_count] =
+        (candidate){score, l->candidate_count, l->list_count, size};
+    l->candidate_count++;
+    for (uint32_t i = 0; i < size; i++)
+        l->lists[l->list_count++] = l->families.allowed[pick[i]];
     return true;
-}
-
-/* Without a guard only a new best matters; with one, every set that beats having no parents. */
-static bool consider(learner *l, uint32_t child, uint64_t rank, uint32_t size, uint32_t *same)
-{
-    uint64_t cells = lls_family_cells(l->table, child, l->set, size);
-    uint64_t largest =
-        l->limit > 0 && l->limit < l->context->max_table ? l->limit : l->context->max_table;
-    double score, to_beat = -INFINITY;
-    if (l->candidate_count > 0)
-        to_beat = l->candidates[l->limit > 0 ? 0 : l->candidate_count - 1].score;
-    if (size > 0 && (cells > largest || cells > LARGEST_FAMILY ||
-                     lls_score_bound(&l->scorer, child, cells) <= to_beat))
-        return true;
-    if (!lls_score_family(&l->scorer, child, l->set, size, *same, &score))
-        return false;
-    *same = size;
-    return size > 0 && !(score > to_beat) ? true : keep(l, score, rank, size);
 }
 
 static bool try_all(learner *l, uint32_t child)
 {
-    uint32_t allowed = list_allowed(l, child);
-    uint32_t most = l->options->max_parents < allowed ? l->options->max_parents : allowed;
-    uint64_t rank = 0;
+    const lls_family_visitor visitor = {l, may_matter, keep};
+    l->child = child;
     l->candidate_count = l->list_count = 0;
-    for (uint32_t size = 0; size <= most; size++) {
-        /* known: members whose configurations the scorer still holds from the set it scored last.
-         */
-        uint32_t known = 0, same = 0;
-        for (uint32_t i = 0; i < size; i++) {
-            l->pick[i] = i;
-            l->set[i] = l->allowed[i];
-        }
-        do {
-            known = same < known ? same : known;
-            if (!consider(l, child, rank++, size, &known))
-                return false;
-        } while (next_set(l, size, allowed, &same));
-    }
-    return true;
+    lls_families_allow(&l->families, child, child, l->options->forbidden);
+    return lls_families_visit(&l->families, l->options->max_parents, &visitor);
 }
 
 /* --- the guard ----------------------------------------------------------------------------- */
@@ -207,32 +165,12 @@ static uint64_t guard_limit(const lls_table *table, uint64_t limit)
 
 /* --- all together ------------------------------------------------------------------------- */
 
-static llmsched_status start(learner *l, llmsched_error *err)
-{
-    size_t most =
-        l->options->max_parents < l->table->columns ? l->options->max_parents : l->table->columns;
-    lls_elimination_init(&l->elimination, l->context);
-    llmsched_status status = lls_scorer_init(&l->scorer, l->context, l->table, l->options->score,
-                                             l->options->ess, (uint32_t)most, err);
-    if (status != LLMSCHED_OK)
-        return status;
-    l->allowed = lls_calloc(l->context, l->table->columns, sizeof *l->allowed);
-    l->pick = lls_calloc(l->context, most, sizeof *l->pick);
-    l->set = lls_calloc(l->context, most, sizeof *l->set);
-    if (l->allowed == NULL || l->pick == NULL || l->set == NULL)
-        return lls_fail_memory(err);
-    return LLMSCHED_OK;
-}
-
 static void finish(learner *l)
 {
     lls_elimination_finish(&l->elimination);
-    lls_scorer_finish(&l->scorer);
+    lls_families_finish(&l->families);
     lls_free(l->context, l->lists);
     lls_free(l->context, l->candidates);
-    lls_free(l->context, l->set);
-    lls_free(l->context, l->pick);
-    lls_free(l->context, l->allowed);
 }
 
 /* Into arrays of its own, so that a failure leaves the caller's as they were. */
@@ -267,7 +205,9 @@ llmsched_status lls_learn_structure(const llmsched_context *context, const lls_t
     l.limit = guard_limit(table, options->max_clique);
     uint32_t *sets = lls_calloc(context, room, sizeof *sets);
     uint32_t *counts = lls_calloc(context, table->columns, sizeof *counts);
-    status = start(&l, err);
+    lls_elimination_init(&l.elimination, context);
+    status = lls_families_init(&l.families, context, table, options->score, options->ess,
+                               options->max_parents, err);
     if (status == LLMSCHED_OK && (sets == NULL || counts == NULL))
         status = lls_fail_memory(err);
     if (status == LLMSCHED_OK)
