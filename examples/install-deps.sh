@@ -5,7 +5,7 @@
 #
 #   sh examples/install-deps.sh [build|test]
 #
-# build: compiler, Meson, GSL and cJSON. test: also CMocka, a C++ compiler, clang,
+# build: compiler, Meson, GSL, cJSON and zlib. test: also CMocka, a C++ compiler, clang,
 # Python and Go. Debian and Ubuntu only (apt), as root or through sudo; where
 # nothing is missing it changes nothing and needs no network.
 set -eu
@@ -42,6 +42,7 @@ find_missing() {
     need meson meson_is_recent
     need libgsl-dev pkg-config --exists gsl
     need libcjson-dev pkg-config --exists libcjson
+    need zlib1g-dev pkg-config --exists zlib
     if [ "$1" = test ]; then
         need libcmocka-dev pkg-config --exists cmocka
         need g++ compiles c++ c++

@@ -76,7 +76,7 @@ def parse_variable(text):
         result, name, arguments = match.groups()
         return Variable(name, "callback", 1,
                         callback=Function(name, parse_variable(result + " _"), parse_arguments(arguments)))
-    match = re.fullmatch(r"(const )?(\w+) (\**)(\w+)(?:\[(\d+)\])?", text.replace("* ", "*"))
+    match = re.fullmatch(r"(const )?(\w+) (\**)(\w+)(?:\[(\d+)\])?", text.replace("* ", "*").replace("*const *", "**"))
     if not match or (":" in text):
         raise Unknown(text)
     const, base, stars, name, array = match.groups()

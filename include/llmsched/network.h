@@ -71,6 +71,65 @@ LLMSCHED_API const uint32_t *llmsched_network_parents(const llmsched_network *ne
 LLMSCHED_API const double *llmsched_network_table(const llmsched_network *network, uint32_t node,
                                                   uint64_t *count);
 
+/** A cell of a table whose state is not known. @since 0.1 */
+#define LLMSCHED_STATE_MISSING UINT32_MAX
+
+/** What a structure is judged by. @since 0.1 */
+enum { LLMSCHED_SCORE_BIC = 1, LLMSCHED_SCORE_BDEU = 2 };
+
+/** Which columns may be parents of which: only those further left, or any without a cycle.
+ * @since 0.1 */
+enum { LLMSCHED_ORDER_GIVEN = 1, LLMSCHED_ORDER_FREE = 2 };
+
+/** Observations of discrete variables, one row each; read during the call only. @since 0.1 */
+typedef struct llmsched_table {
+    uint32_t size;    /**< sizeof(llmsched_table) */
+    uint32_t columns; /**< at least 1 */
+    uint64_t rows;    /**< at least 1 */
+    /** rows * columns states, row after row; LLMSCHED_STATE_MISSING where one is not known */
+    const uint32_t *cells;
+    /** number of states of each column, 1 .. 65536; NULL: largest index + 1 */
+    const uint32_t *states;
+    const char *const *names; /**< of the columns, all different; NULL: "0", "1", ... */
+    const double *weights;    /**< of the rows, finite, >= 0, not all 0; NULL: 1 each */
+} llmsched_table;
+
+/** How a network is learned. @since 0.1 */
+typedef struct llmsched_learn_options {
+    uint32_t size;           /**< sizeof(llmsched_learn_options) */
+    uint32_t order;          /**< LLMSCHED_ORDER_*; 0: given */
+    uint32_t score;          /**< LLMSCHED_SCORE_*; 0: BIC */
+    uint32_t max_parents;    /**< most parents of a node; 0: 2 */
+    uint32_t no_arcs;        /**< 1: no node has parents */
+    uint32_t restarts;       /**< of the search that a free order needs beyond some 20 columns;
+                                  0: 20 */
+    double equivalent_size;  /**< a of BDeu and of the tables (also under BIC); 0: 10 */
+    uint64_t max_clique;     /**< width guard: entries of the largest table that exact inference
+                                  would make; 0: no guard */
+    uint64_t seed;           /**< of that search */
+} llmsched_learn_options;
+
+/**
+ * Learns a network whose nodes are the columns of a table. With the order given each node's parents
+ * are the best set there is; with a free order the network is the best there is up to some 20
+ * columns (docs/algorithms.md, section 2), and one that no simple change improves beyond. Equal
+ * scores go to fewer parents, then to lower columns. A family counts the rows that show all of it,
+ * its likelihood scaled to all rows. Tables are (N_ijk + a / (q r)) / (N_ij + a / q). States are
+ * named "0", "1", ...
+ * @param[in]  options  NULL for defaults
+ * @param[out] network  give it up with llmsched_network_release()
+ * @param[out] score    of its structure, natural logarithm; may be NULL
+ * @return LLMSCHED_ERROR_INVALID for a table or option out of range (also a column never seen, if
+ * states is NULL), LLMSCHED_ERROR_PARSE for a name that is empty or not unique,
+ * LLMSCHED_ERROR_LIMIT, _MEMORY or _VERSION
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_network_learn(llmsched_context *context,
+                                                    const llmsched_table *table,
+                                                    const llmsched_learn_options *options,
+                                                    llmsched_network **network, double *score,
+                                                    llmsched_error *err);
+
 /**
  * Makes a calculator without evidence. Compiles an elimination order once; later calls allocate
  * nothing unless a joint needs more scratch than any before.

@@ -59,9 +59,6 @@ typedef struct llmsched_profiler llmsched_profiler;
 /** Template and fitted network of one application; immutable, reference-counted. @since 0.1 */
 typedef struct llmsched_profile llmsched_profile;
 
-/** Values of llmsched_profiler_options.score. @since 0.1 */
-enum { LLMSCHED_SCORE_BIC = 1, LLMSCHED_SCORE_BDEU = 2 };
-
 /** How a profile is fitted. @since 0.1 */
 typedef struct llmsched_profiler_options {
     uint32_t size;          /**< sizeof(llmsched_profiler_options) */
@@ -69,7 +66,7 @@ typedef struct llmsched_profiler_options {
     uint32_t max_parents;   /**< most parents of a variable, 1 .. 8; 0: 2 */
     uint32_t max_stages;    /**< most stages of an induced template; what lies beyond is kept as one
                                  aggregate stage per kind; 0: 40 */
-    uint32_t score;         /**< LLMSCHED_SCORE_*; 0: BIC */
+    uint32_t score;         /**< LLMSCHED_SCORE_* of network.h; 0: BIC */
     uint32_t no_prompts;    /**< 1: no variables for prompt tokens */
     double equivalent_size; /**< BDeu's equivalent sample size; 0: 10 */
     double prior;           /**< Dirichlet weight of a parent configuration; 0: 1 */

@@ -66,6 +66,8 @@ typedef struct lls_learn_options {
     double prior; /* Dirichlet weight of a parent configuration, spread over the states; > 0 */
     /* NULL, or columns * columns: [child * columns + parent] != 0 forbids the arc. */
     const uint8_t *forbidden;
+    uint64_t seed;     /* of a search */
+    uint32_t restarts; /* of a search */
 } lls_learn_options;
 
 typedef struct lls_table {
@@ -85,6 +87,14 @@ typedef struct lls_table {
 llmsched_status lls_learn_structure(const llmsched_context *context, const lls_table *table,
                                     const lls_learn_options *options, uint32_t *parents,
                                     uint32_t *parent_count, double *score, llmsched_error *err);
+/*
+ * Parents from any columns, without a cycle: the best structure there is where there are few
+ * columns (optimum.c), else a search. The guard is kept by learning again for the order found.
+ * Otherwise as above.
+ */
+llmsched_status lls_learn_free(const llmsched_context *context, const lls_table *table,
+                               const lls_learn_options *options, uint32_t *parents,
+                               uint32_t *parent_count, double *score, llmsched_error *err);
 /*
  * Posterior-mean tables (N_ijk + prior / r) / (N_ij + prior) for a given structure, complete for
  * every parent configuration. Rows with a missing cell in the family are left out of that family.
