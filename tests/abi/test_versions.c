@@ -20,6 +20,8 @@ FROZEN(llmsched_context_options, 40);
 FROZEN(llmsched_stage, 40);
 FROZEN(llmsched_run_stage, 88);
 FROZEN(llmsched_run, 40);
+FROZEN(llmsched_table, 48);
+FROZEN(llmsched_learn_options, 48);
 FROZEN(llmsched_profiler_options, 56);
 FROZEN(llmsched_profile_summary, 56);
 FROZEN(llmsched_profile_stage, 48);

@@ -29,8 +29,11 @@ LLMSCHED_INDEX_NONE = 0xFFFFFFFF
 LLMSCHED_STAGE_LLM = 1
 LLMSCHED_STAGE_REGULAR = 2
 LLMSCHED_STAGE_DYNAMIC = 3
+LLMSCHED_STATE_MISSING = 0xFFFFFFFF
 LLMSCHED_SCORE_BIC = 1
 LLMSCHED_SCORE_BDEU = 2
+LLMSCHED_ORDER_GIVEN = 1
+LLMSCHED_ORDER_FREE = 2
 LLMSCHED_EVIDENCE_UNKNOWN = 0
 LLMSCHED_EVIDENCE_ABSENT = 1
 LLMSCHED_EVIDENCE_PRESENT = 2
@@ -94,6 +97,32 @@ class llmsched_stage(Structure):
         ("model", c_char_p),
         ("occurrence", c_uint32),
         ("tasks", c_uint32),
+    ]
+
+
+class llmsched_table(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("columns", c_uint32),
+        ("rows", c_uint64),
+        ("cells", POINTER(c_uint32)),
+        ("states", POINTER(c_uint32)),
+        ("names", POINTER(c_char_p)),
+        ("weights", POINTER(c_double)),
+    ]
+
+
+class llmsched_learn_options(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("order", c_uint32),
+        ("score", c_uint32),
+        ("max_parents", c_uint32),
+        ("no_arcs", c_uint32),
+        ("restarts", c_uint32),
+        ("equivalent_size", c_double),
+        ("max_clique", c_uint64),
+        ("seed", c_uint64),
     ]
 
 
@@ -418,6 +447,8 @@ STRUCTS = (
     llmsched_allocator,
     llmsched_context_options,
     llmsched_stage,
+    llmsched_table,
+    llmsched_learn_options,
     llmsched_run_stage,
     llmsched_run,
     llmsched_profiler_options,
@@ -576,6 +607,9 @@ PROTOTYPES = {
     "llmsched_network_table": (
         POINTER(c_double),
         (c_void_p, c_uint32, POINTER(c_uint64),)),
+    "llmsched_network_learn": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_table), POINTER(llmsched_learn_options), POINTER(c_void_p), POINTER(c_double), POINTER(llmsched_error),)),
     "llmsched_inference_create": (
         c_int32,
         (c_void_p, POINTER(c_void_p), POINTER(llmsched_error),)),

@@ -5,7 +5,8 @@ import ctypes
 
 from . import _generated as c
 from . import context as contexts
-from ._ffi import Handle, call, decode, encode, lib, make, numbers, take_text
+from . import errors
+from ._ffi import Handle, call, decode, encode, lib, make, new, numbers, take_text
 
 
 class Network(Handle):
@@ -14,12 +15,35 @@ class Network(Handle):
     _destroy = "llmsched_network_release"
 
     def __init__(self):
-        raise TypeError("a Network comes from Network.from_json() or Profile.network")
+        raise TypeError("a Network comes from Network.from_json(), Network.learn() or Profile.network")
 
     @classmethod
     def from_json(cls, text, context=None):
         data = text.encode() if isinstance(text, str) else text
         return cls._adopt(make(lib.llmsched_network_from_json, contexts.pointer(context), data, len(data)))
+
+    @classmethod
+    def learn(cls, rows, names=None, states=None, weights=None, context=None, **options):
+        """(network, score) from rows of state indices, None where one is not known.
+
+        Options are the fields of llmsched_learn_options.
+        """
+        rows = [list(row) for row in rows]
+        columns = len(rows[0]) if rows else 0
+        if any(len(row) != columns for row in rows):
+            raise errors.InvalidError("learn: the rows are not of one length")
+        for given, count in ((names, columns), (states, columns), (weights, len(rows))):
+            if given is not None and len(given) != count:
+                raise errors.InvalidError(f"learn: {len(given)} names, states or weights, expected {count}")
+        cells = numbers((c.LLMSCHED_STATE_MISSING if cell is None else cell for row in rows for cell in row))
+        table = new(c.llmsched_table, columns=columns, rows=len(rows), cells=cells,
+                    states=None if states is None else numbers(states),
+                    names=None if names is None else (ctypes.c_char_p * columns)(*map(encode, names)),
+                    weights=None if weights is None else numbers(weights, ctypes.c_double))
+        handle, score = ctypes.c_void_p(), ctypes.c_double()
+        call(lib.llmsched_network_learn, contexts.pointer(context), table, new(c.llmsched_learn_options, **options),
+             handle, score)
+        return cls._adopt(handle.value), score.value
 
     def to_json(self):
         return take_text(lib.llmsched_network_to_json, self._ptr)

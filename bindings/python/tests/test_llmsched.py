@@ -173,6 +173,20 @@ class ProfileTest(unittest.TestCase):
             with self.assertRaises(llmsched.InvalidError):
                 quantifier.set_evidence(evidence[1:])
 
+    def test_learns_a_network_from_a_table(self):
+        rows = [(0, 0), (1, 1), (0, 0), (1, 1), (0, 0), (1, 1), (None, 0), (1, 1)]
+        with llmsched.Network.learn(rows, names=["a", "b"])[0] as network:
+            self.assertEqual(network.parents(1), (0,))
+            self.assertAlmostEqual(network.table(0)[0], (3 + 5) / (7 + 10))
+        backward, score = llmsched.Network.learn(rows, order=llmsched.network.c.LLMSCHED_ORDER_FREE,
+                                                 score=llmsched.network.c.LLMSCHED_SCORE_BDEU, equivalent_size=1.0)
+        self.assertEqual(backward.node_name(1), "1")
+        self.assertLess(score, 0)
+        with self.assertRaises(llmsched.InvalidError):
+            llmsched.Network.learn([(0, None), (1, None)])
+        with self.assertRaises(llmsched.InvalidError):
+            llmsched.Network.learn([(0, 1), (1,)])
+
     def test_inference(self):
         text = """{"format":"llmsched-bn-1","name":"coin","nodes":[
             {"name":"a","states":["no","yes"],"parents":[],"cpt":[0.5,0.5]},
