@@ -102,7 +102,7 @@ typedef struct llmsched_learn_options {
     uint32_t max_parents;    /**< most parents of a node; 0: 2 */
     uint32_t no_arcs;        /**< 1: no node has parents */
     uint32_t restarts;       /**< of the search that a free order needs beyond some 20 columns;
-                                  0: 20 */
+                                  0: 200 */
     double equivalent_size;  /**< a of BDeu and of the tables (also under BIC); 0: 10 */
     uint64_t max_clique;     /**< width guard: entries of the largest table that exact inference
                                   would make; 0: no guard */

@@ -99,7 +99,7 @@ static bool try_small(lls_candidates *c, uint32_t child)
     return lls_families_visit(c->families, c->whole, &visitor);
 }
 
-static uint32_t choose_whole(const lls_families *f)
+uint32_t lls_candidates_whole(const lls_families *f)
 {
     uint32_t most = 1, n = f->table->columns;
     while (most < f->most) {
@@ -225,13 +225,14 @@ bool lls_candidates_explore(lls_candidates *c, uint32_t child, const uint32_t *s
 
 /* --- lifetime ------------------------------------------------------------------------------ */
 
-llmsched_status lls_candidates_init(lls_candidates *c, lls_families *families, llmsched_error *err)
+llmsched_status lls_candidates_init(lls_candidates *c, lls_families *families, uint32_t whole,
+                                    llmsched_error *err)
 {
     const llmsched_context *context = families->context;
     size_t columns = families->table->columns;
     memset(c, 0, sizeof *c);
     c->families = families;
-    c->whole = choose_whole(families);
+    c->whole = whole < families->most ? whole : families->most;
     lls_map_init(&c->tried, context);
     c->columns = lls_calloc(context, columns, sizeof *c->columns);
     c->key = lls_calloc(context, (size_t)families->most + 2, sizeof *c->key);

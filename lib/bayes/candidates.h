@@ -31,8 +31,11 @@ typedef struct lls_candidates {
     uint32_t added; /* since the last sort */
 } lls_candidates;
 
-/* Tries all sets of as many parents as is within reason, then lets the best grow. */
-llmsched_status lls_candidates_init(lls_candidates *c, lls_families *families, llmsched_error *err);
+/* How large the sets can be of which all are tried within reason. */
+uint32_t lls_candidates_whole(const lls_families *families);
+/* Tries all sets of at most `whole` parents, then lets the best grow. */
+llmsched_status lls_candidates_init(lls_candidates *c, lls_families *families, uint32_t whole,
+                                    llmsched_error *err);
 /* Zeros are accepted. */
 void lls_candidates_finish(lls_candidates *c);
 const uint32_t *lls_candidate_parents(const lls_candidates *c, const lls_candidate *candidate);

@@ -3,7 +3,7 @@
  * Structure without an order of the columns (algorithms.md section 2): the exact optimum where it
  * can be had, a search over orders elsewhere; then the width guard by the order found.
  */
-#include "bayes/free_order.h"
+#include "bayes/candidates.h"
 
 #include "bayes/graph.h"
 
@@ -44,7 +44,8 @@ static llmsched_status find(const llmsched_context *context, const lls_table *ta
     if (status == LLMSCHED_OK)
         status = lls_optimum_feasible(table, families.most)
                      ? lls_optimum(&families, to, err)
-                     : lls_search(&families, o->restarts, o->seed, to, err);
+                     : lls_search(&families, lls_candidates_whole(&families), o->restarts,
+                                  o->seed, to, err);
     lls_families_finish(&families);
     return status;
 }

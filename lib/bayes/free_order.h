@@ -25,7 +25,8 @@ llmsched_status lls_optimum(lls_families *families, lls_structure *to, llmsched_
 
 /* --- search.c: local search over orders ----------------------------------------------- */
 
-llmsched_status lls_search(lls_families *families, uint32_t restarts, uint64_t seed,
+/* whole: sets of so many parents are all tried (lls_candidates_whole). */
+llmsched_status lls_search(lls_families *families, uint32_t whole, uint32_t restarts, uint64_t seed,
                            lls_structure *to, llmsched_error *err);
 
 /* Families of a column with at most so many parents, up to 1e18. */

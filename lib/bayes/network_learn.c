@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { DEFAULT_PARENTS = 2, DEFAULT_RESTARTS = 20, NAME_BYTES = 12 };
+enum { DEFAULT_PARENTS = 2, DEFAULT_RESTARTS = 200, NAME_BYTES = 12 };
 static const double DEFAULT_EQUIVALENT_SIZE = 10.0;
 
 /* What the caller left out, and room for the structure. */

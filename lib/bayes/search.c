@@ -231,7 +231,7 @@ static void write_out(searcher *s, lls_structure *to)
     }
 }
 
-llmsched_status lls_search(lls_families *families, uint32_t restarts, uint64_t seed,
+llmsched_status lls_search(lls_families *families, uint32_t whole, uint32_t restarts, uint64_t seed,
                            lls_structure *to, llmsched_error *err)
 {
     const llmsched_context *context = families->context;
@@ -248,7 +248,7 @@ llmsched_status lls_search(lls_families *families, uint32_t restarts, uint64_t s
         s.best_order == NULL)
         status = lls_fail_memory(err);
     if (status == LLMSCHED_OK)
-        status = lls_candidates_init(&s.candidates, families, err);
+        status = lls_candidates_init(&s.candidates, families, whole, err);
     if (status == LLMSCHED_OK) {
         for (uint32_t i = 0; i < n; i++)
             s.order[i] = i;

@@ -4,6 +4,7 @@
  */
 #include "context.h"
 #include "networks.h"
+#include "scores.h"
 
 #include "bayes/inference.h"
 
@@ -42,56 +43,6 @@ static void draw(struct data *d, lls_random *random, size_t rows, double noise, 
 }
 
 /* --- the definitions ---------------------------------------------------------------- */
-
-/* Configuration of the parents in a row, -1 with a gap. */
-static long configuration(const lls_table *t, size_t row, const uint32_t *parents, uint32_t count)
-{
-    long j = 0;
-    for (uint32_t p = 0; p < count; p++) {
-        uint32_t cell = t->cells[row * t->columns + parents[p]];
-        if (cell == LLS_STATE_MISSING)
-            return -1;
-        j = j * (long)t->states[parents[p]] + cell;
-    }
-    return j;
-}
-
-static double plain_score(const lls_table *t, lls_score score, double ess, uint32_t child,
-                          const uint32_t *parents, uint32_t count)
-{
-    long q = 1, r = t->states[child];
-    double sum = 0.0, total = 0.0, counted = 0.0;
-    for (uint32_t p = 0; p < count; p++)
-        q *= (long)t->states[parents[p]];
-    for (size_t row = 0; row < t->rows; row++)
-        total += t->weights != NULL ? t->weights[row] : 1.0;
-    for (long j = 0; j < q; j++) {
-        double n[8] = {0}, n_j = 0.0;
-        for (size_t row = 0; row < t->rows; row++) {
-            uint32_t own = t->cells[row * t->columns + child];
-            if (own != LLS_STATE_MISSING && configuration(t, row, parents, count) == j)
-                n[own] += t->weights != NULL ? t->weights[row] : 1.0;
-        }
-        for (long k = 0; k < r; k++)
-            n_j += n[k];
-        for (long k = 0; k < r; k++) {
-            double a = ess / (double)(q * r);
-            if (score == LLS_SCORE_BIC)
-                sum += n[k] > 0.0 ? n[k] * log(n[k] / n_j) : 0.0;
-            else
-                sum += lgamma(n[k] + a) - lgamma(a);
-        }
-        if (score == LLS_SCORE_BDEU)
-            sum += lgamma(ess / (double)q) - lgamma(n_j + ess / (double)q);
-        counted += n_j;
-    }
-    if (counted == 0.0)
-        return count > 0                ? -INFINITY
-               : score == LLS_SCORE_BIC ? -log(total) / 2 * (double)(r - 1)
-                                        : 0;
-    sum *= total / counted;
-    return score == LLS_SCORE_BIC ? sum - log(total) / 2.0 * (double)((r - 1) * q) : sum;
-}
 
 /* Best set of at most two parents, the empty one first, then single ones, then pairs by columns. */
 static double plain_best(const lls_table *t, lls_score score, double ess, uint32_t child,
