@@ -10,6 +10,8 @@
 /* How many families all columns together may have tried, and cells read for it. */
 static const double MOST_FAMILIES = 3e6, MOST_READS = 6e9;
 enum { FEWEST_GROWN = 4, MOST_GROWN = 64 };
+/* All subsets of sets of this size are looked up. */
+enum { MOST_SUBSETS_OF = 8 };
 
 /* --- the lists ------------------------------------------------------------------------- */
 
@@ -18,9 +20,65 @@ const uint32_t *lls_candidate_parents(const lls_candidates *c, const lls_candida
     return c->parents + candidate->first;
 }
 
+/* Notes a set as tried, with its score if it is in the lists. */
+static bool note(lls_candidates *c, uint32_t child, const uint32_t *set, uint32_t size,
+                 const double *score)
+{
+    uint32_t value = 0;
+    if (score != NULL) {
+        if (!lls_grow(c->families->context, (void **)&c->worth, &c->worth_capacity,
+                      (size_t)c->worth_count + 2, sizeof *c->worth))
+            return false;
+        value = ++c->worth_count;
+        c->worth[value] = *score;
+    }
+    c->subset[0] = child;
+    memcpy(c->subset + 1, set, size * sizeof *set);
+    return lls_map_put(&c->tried, c->subset, (size + 1) * sizeof *c->subset, value);
+}
+
+/* Best score in the lists of a subset of two or more; mask: which members it has. */
+static double worth_of(const lls_candidates *c, uint32_t child, const uint32_t *set, uint32_t size,
+                       uint32_t mask)
+{
+    uint32_t count = 0;
+    c->subset[count++] = child;
+    for (uint32_t i = 0; i < size; i++)
+        if (mask >> i & 1)
+            c->subset[count++] = set[i];
+    if (count < 3)
+        return -INFINITY;
+    uint32_t value = lls_map_get(&c->tried, c->subset, count * sizeof *c->subset);
+    return value != LLS_NONE32 && value > 0 ? c->worth[value] : -INFINITY;
+}
+
+/* A set that scores no more than one of its subsets is never chosen. */
+static bool is_useless(const lls_candidates *c, uint32_t child, const uint32_t *set, uint32_t size,
+                       double score)
+{
+    uint32_t all = (UINT32_C(1) << size) - 1;
+    double to_beat = score - c->families->scorer.tie;
+    if (size > MOST_SUBSETS_OF) {
+        for (uint32_t i = 0; i < size; i++)
+            if (worth_of(c, child, set, size, all & ~(UINT32_C(1) << i)) >= to_beat)
+                return true;
+        return false;
+    }
+    for (uint32_t mask = all - 1; mask > 0; mask--)
+        if (worth_of(c, child, set, size, mask) >= to_beat)
+            return true;
+    return false;
+}
+
 static bool add(lls_candidates *c, uint32_t child, const uint32_t *set, uint32_t size, double score)
 {
     const llmsched_context *context = c->families->context;
+    bool useless = size > 2 && is_useless(c, child, set, size, score);
+    if (size > 1 && (!useless || size > c->whole) &&
+        !note(c, child, set, size, useless ? NULL : &score))
+        return false;
+    if (useless)
+        return true;
     lls_candidate_list *list = &c->columns[child];
     if (!lls_grow(context, (void **)&list->items, &list->capacity, (size_t)list->count + 1,
                   sizeof *list->items) ||
@@ -236,10 +294,11 @@ llmsched_status lls_candidates_init(lls_candidates *c, lls_families *families, u
     lls_map_init(&c->tried, context);
     c->columns = lls_calloc(context, columns, sizeof *c->columns);
     c->key = lls_calloc(context, (size_t)families->most + 2, sizeof *c->key);
+    c->subset = lls_calloc(context, (size_t)families->most + 2, sizeof *c->subset);
     c->single = lls_calloc(context, columns, sizeof *c->single);
     c->none = lls_calloc(context, columns, sizeof *c->none);
     uint32_t *base = lls_calloc(context, (size_t)families->most + 1, sizeof *base);
-    bool good = c->columns != NULL && c->key != NULL && c->single != NULL && c->none != NULL && base != NULL;
+    bool good = c->columns != NULL && c->key != NULL && c->subset != NULL && c->single != NULL && c->none != NULL && base != NULL;
     for (uint32_t child = 0; child < columns && good; child++)
         good = try_small(c, child) && grow_best(c, child, base);
     lls_free(context, base);
@@ -259,7 +318,9 @@ void lls_candidates_finish(lls_candidates *c)
     lls_map_finish(&c->tried);
     lls_free(context, c->none);
     lls_free(context, c->single);
+    lls_free(context, c->subset);
     lls_free(context, c->key);
+    lls_free(context, c->worth);
     lls_free(context, c->columns);
     lls_free(context, c->parents);
     memset(c, 0, sizeof *c);

@@ -24,8 +24,11 @@ typedef struct lls_candidates {
     uint32_t *parents;
     uint32_t parent_count, parent_capacity;
     uint32_t whole; /* sets of so many parents have all been tried */
-    lls_map tried;  /* larger sets */
-    uint32_t *key;  /* child and set */
+    lls_map tried;  /* (child, set of two or more) that is in the lists or larger than `whole` */
+    double *worth;  /* of the tried, by the map's value; 0: not in the lists */
+    uint32_t worth_count, worth_capacity;
+    uint32_t *key;    /* child and set */
+    uint32_t *subset; /* the same, of a subset */
     double *single; /* of the present child: score with this parent alone, no less than with none */
     double *none;   /* per child: score without parents */
     uint32_t added; /* since the last sort */

@@ -170,12 +170,13 @@ static void begin(searcher *s, uint32_t start)
                       lls_random_below(&s->random, s->columns));
 }
 
-static void keep_if_better(searcher *s, double score)
+static bool keep_if_better(searcher *s, double score)
 {
     if (!(score > s->best + s->tie))
-        return;
+        return false;
     s->best = score;
     memcpy(s->best_order, s->order, s->columns * sizeof *s->order);
+    return true;
 }
 
 /* Tries the neighbours of the sets chosen under the best order. *grown: candidates were added. */
@@ -196,22 +197,25 @@ static bool explore(searcher *s, bool *grown)
     return true;
 }
 
-static bool search(searcher *s, uint32_t restarts)
+/* Under the best order, as long as more candidates make for a better one. */
+static bool refine(searcher *s)
 {
-    bool grown = true;
-    for (uint32_t start = 0; start <= restarts && (start == 0 || s->looks < MOST_LOOKS); start++) {
-        begin(s, start);
-        keep_if_better(s, climb(s));
-        if (s->candidates.whole < s->candidates.families->most && !explore(s, &grown))
-            return false;
-    }
-    while (s->candidates.whole < s->candidates.families->most && grown) {
-        double before = s->best;
+    bool grown = s->candidates.whole < s->candidates.families->most;
+    while (grown) {
         if (!explore(s, &grown))
             return false;
         memcpy(s->order, s->best_order, s->columns * sizeof *s->order);
-        keep_if_better(s, climb(s));
-        grown = s->best > before;
+        grown = grown && keep_if_better(s, climb(s));
+    }
+    return true;
+}
+
+static bool search(searcher *s, uint32_t restarts)
+{
+    for (uint32_t start = 0; start <= restarts && (start == 0 || s->looks < MOST_LOOKS); start++) {
+        begin(s, start);
+        if (keep_if_better(s, climb(s)) && !refine(s))
+            return false;
     }
     return true;
 }
