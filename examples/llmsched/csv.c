@@ -168,12 +168,35 @@ static bool read_field(struct csv *csv, enum field_end *end)
     return true;
 }
 
+/* For messages: any other byte than plain ASCII becomes a question mark. */
+static const char *shown(struct csv *csv)
+{
+    for (char *c = csv->field; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7E)
+            *c = '?';
+    return csv->field;
+}
+
 /* --- the header --------------------------------------------------------------------------- */
 
-static bool refuse_name(const struct csv *csv, uint32_t column, const char *what)
+/* Well-formed as far as lengths go: each character has the bytes that its first one promises. */
+static bool is_utf8(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+        int more = *c < 0x80 ? 0 : *c < 0xC2 ? -1 : *c < 0xE0 ? 1 : *c < 0xF0 ? 2 : *c < 0xF5 ? 3 : -1;
+        for (int i = 0; i < more; i++)
+            if ((*++c & 0xC0) != 0x80)
+                return false;
+        if (more < 0)
+            return false;
+    }
+    return true;
+}
+
+static bool refuse_name(struct csv *csv, uint32_t column, const char *what)
 {
     return bad_input(csv->problem, "%s:1: column %u \"%.60s\": expected %s", csv->path, column + 1,
-                     csv->field, what);
+                     shown(csv), what);
 }
 
 static bool is_taken(struct words *words, const char *name)
@@ -202,6 +225,8 @@ static bool read_header(struct csv *csv, struct csv_table *table, struct words *
             return false;
         if (csv->length == 0)
             return refuse_name(csv, table->columns, "a name");
+        if (!is_utf8(csv->field))
+            return refuse_name(csv, table->columns, "a name in UTF-8");
         if (is_taken(words, csv->field))
             return refuse_name(csv, table->columns, "a name that no other column has");
         grow((void **)&table->names, &capacity, table->columns + 1, sizeof *table->names);
@@ -212,7 +237,7 @@ static bool read_header(struct csv *csv, struct csv_table *table, struct words *
 
 /* --- the rows ----------------------------------------------------------------------------- */
 
-static bool parse_cell(const struct csv *csv, const struct csv_table *table, uint32_t column,
+static bool parse_cell(struct csv *csv, const struct csv_table *table, uint32_t column,
                        uint32_t *cell)
 {
     uint32_t value = 0;
@@ -225,7 +250,7 @@ static bool parse_cell(const struct csv *csv, const struct csv_table *table, uin
                              "%s:%llu: column %u \"%.60s\": expected a state index, 0 to %d, or "
                              "nothing, not \"%.40s\"",
                              csv->path, (unsigned long long)csv->line, column + 1,
-                             table->names[column], MOST_STATE, csv->field);
+                             table->names[column], MOST_STATE, shown(csv));
     }
     *cell = value;
     return true;
