@@ -183,7 +183,12 @@ static const char *shown(struct csv *csv)
 static bool is_utf8(const char *text)
 {
     for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-        int more = *c < 0x80 ? 0 : *c < 0xC2 ? -1 : *c < 0xE0 ? 1 : *c < 0xF0 ? 2 : *c < 0xF5 ? 3 : -1;
+        int more = *c < 0x80   ? 0
+                   : *c < 0xC2 ? -1
+                   : *c < 0xE0 ? 1
+                   : *c < 0xF0 ? 2
+                   : *c < 0xF5 ? 3
+                               : -1;
         for (int i = 0; i < more; i++)
             if ((*++c & 0xC0) != 0x80)
                 return false;
@@ -262,7 +267,8 @@ static bool read_row(struct csv *csv, struct csv_table *table)
     enum field_end end = END_COMMA;
     for (uint32_t c = 0; c < table->columns; c++) {
         if (end != END_COMMA)
-            return bad_input(csv->problem, "%s:%llu: column %u \"%.60s\": expected a cell, not the "
+            return bad_input(csv->problem,
+                             "%s:%llu: column %u \"%.60s\": expected a cell, not the "
                              "end of the row",
                              csv->path, (unsigned long long)csv->line, c + 1, table->names[c]);
         if (!read_field(csv, &end) || !parse_cell(csv, table, c, &row[c]))
@@ -270,12 +276,12 @@ static bool read_row(struct csv *csv, struct csv_table *table)
         if (row[c] != LLMSCHED_STATE_MISSING && row[c] >= table->states[c])
             table->states[c] = row[c] + 1;
     }
-    return end != END_COMMA
-               ? true
-               : bad_input(csv->problem, "%s:%llu: column %u: expected the end of the row, as the "
-                           "header has %u names",
-                           csv->path, (unsigned long long)csv->line, table->columns + 1,
-                           table->columns);
+    return end != END_COMMA ? true
+                            : bad_input(csv->problem,
+                                        "%s:%llu: column %u: expected the end of the row, as the "
+                                        "header has %u names",
+                                        csv->path, (unsigned long long)csv->line,
+                                        table->columns + 1, table->columns);
 }
 
 static bool read_rows(struct csv *csv, struct csv_table *table)

@@ -9,7 +9,7 @@ struct csv_table {
     char **names;
     uint32_t columns;
     uint64_t rows;
-    uint32_t *cells; /* LLMSCHED_STATE_MISSING where a field is empty */
+    uint32_t *cells;  /* LLMSCHED_STATE_MISSING where a field is empty */
     uint32_t *states; /* largest index + 1 */
 };
 

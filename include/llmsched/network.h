@@ -96,17 +96,17 @@ typedef struct llmsched_table {
 
 /** How a network is learned. @since 0.1 */
 typedef struct llmsched_learn_options {
-    uint32_t size;           /**< sizeof(llmsched_learn_options) */
-    uint32_t order;          /**< LLMSCHED_ORDER_*; 0: given */
-    uint32_t score;          /**< LLMSCHED_SCORE_*; 0: BIC */
-    uint32_t max_parents;    /**< most parents of a node; 0: 2 */
-    uint32_t no_arcs;        /**< 1: no node has parents */
-    uint32_t restarts;       /**< of the search that a free order needs beyond some 20 columns;
-                                  0: 200 */
-    double equivalent_size;  /**< a of BDeu and of the tables (also under BIC); 0: 10 */
-    uint64_t max_clique;     /**< width guard: entries of the largest table that exact inference
-                                  would make; 0: no guard */
-    uint64_t seed;           /**< of that search */
+    uint32_t size;          /**< sizeof(llmsched_learn_options) */
+    uint32_t order;         /**< LLMSCHED_ORDER_*; 0: given */
+    uint32_t score;         /**< LLMSCHED_SCORE_*; 0: BIC */
+    uint32_t max_parents;   /**< most parents of a node; 0: 2 */
+    uint32_t no_arcs;       /**< 1: no node has parents */
+    uint32_t restarts;      /**< of the search that a free order needs beyond some 20 columns;
+                                 0: 200 */
+    double equivalent_size; /**< a of BDeu and of the tables (also under BIC); 0: 10 */
+    uint64_t max_clique;    /**< width guard: entries of the largest table that exact inference
+                                 would make; 0: no guard */
+    uint64_t seed;          /**< of that search */
 } llmsched_learn_options;
 
 /**

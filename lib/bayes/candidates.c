@@ -193,9 +193,8 @@ static bool is_new(lls_candidates *c, uint32_t child, const uint32_t *set, uint3
             return true;
     if (column == child || c->families->table->states[column] < 2)
         return true;
-    uint64_t cells =
-        lls_times(lls_family_cells(c->families->table, child, set, size),
-                  c->families->table->states[column]);
+    uint64_t cells = lls_times(lls_family_cells(c->families->table, child, set, size),
+                               c->families->table->states[column]);
     if (cells > c->families->context->max_table || cells > UINT32_MAX / 2 ||
         lls_score_bound(&c->families->scorer, child, cells) <= c->none[child])
         return true;
@@ -231,8 +230,8 @@ static bool grow(lls_candidates *c, uint32_t child, const uint32_t *set, uint32_
         good = lls_counter_score(&f->counter, f->last, wanted, f->scores, f->seen);
     for (uint32_t i = 0; i < wanted && good; i++)
         if (f->scores[i] > c->none[child] + f->scorer.tie)
-            good = add(c, child, c->key + 1, merge(set, size, f->last[i], c->key + 1),
-                       f->scores[i]);
+            good =
+                add(c, child, c->key + 1, merge(set, size, f->last[i], c->key + 1), f->scores[i]);
     return good;
 }
 
@@ -242,7 +241,9 @@ static bool grow_best(lls_candidates *c, uint32_t child, uint32_t *base)
     const lls_families *f = c->families;
     double columns = f->table->columns;
     double room = fmin(MOST_FAMILIES, MOST_READS / (double)f->table->rows) / (columns * columns);
-    uint32_t most = room < FEWEST_GROWN ? FEWEST_GROWN : room < MOST_GROWN ? (uint32_t)room : MOST_GROWN;
+    uint32_t most = room < FEWEST_GROWN ? FEWEST_GROWN
+                    : room < MOST_GROWN ? (uint32_t)room
+                                        : MOST_GROWN;
     for (uint32_t size = c->whole; size < f->most; size++) {
         lls_candidate_list *list = &c->columns[child];
         uint32_t before = list->count, grown = 0;
@@ -298,7 +299,8 @@ llmsched_status lls_candidates_init(lls_candidates *c, lls_families *families, u
     c->single = lls_calloc(context, columns, sizeof *c->single);
     c->none = lls_calloc(context, columns, sizeof *c->none);
     uint32_t *base = lls_calloc(context, (size_t)families->most + 1, sizeof *base);
-    bool good = c->columns != NULL && c->key != NULL && c->subset != NULL && c->single != NULL && c->none != NULL && base != NULL;
+    bool good = c->columns != NULL && c->key != NULL && c->subset != NULL && c->single != NULL &&
+                c->none != NULL && base != NULL;
     for (uint32_t child = 0; child < columns && good; child++)
         good = try_small(c, child) && grow_best(c, child, base);
     lls_free(context, base);

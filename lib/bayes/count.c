@@ -81,8 +81,7 @@ llmsched_status lls_counter_init(lls_counter *c, lls_scorer *scorer, uint32_t mo
     c->counts = lls_calloc(context, 2 * (size_t)c->limit, sizeof *c->counts);
     c->family = lls_calloc(context, c->limit, sizeof *c->family);
     c->totals = lls_calloc(context, c->limit, sizeof *c->totals);
-    c->levels =
-        lls_calloc(context, (size_t)lls_times(rows, (uint64_t)most + 1), sizeof *c->levels);
+    c->levels = lls_calloc(context, (size_t)lls_times(rows, (uint64_t)most + 1), sizeof *c->levels);
     c->level_cells = lls_calloc(context, (size_t)most + 1, sizeof *c->level_cells);
     c->set = lls_calloc(context, (size_t)most + 1, sizeof *c->set);
     if (c->columns == NULL || c->groups == NULL || c->codes == NULL || c->counts == NULL ||
@@ -278,12 +277,13 @@ static uint32_t run_of(const lls_column_group *g, const uint32_t *last, uint32_t
     return n;
 }
 
-static bool score_group(lls_counter *c, const lls_column_group *g, const uint32_t *last,
-                        uint32_t n, double *scores, uint64_t *seen)
+static bool score_group(lls_counter *c, const lls_column_group *g, const uint32_t *last, uint32_t n,
+                        double *scores, uint64_t *seen)
 {
     uint32_t stride = (uint32_t)c->level_cells[c->depth];
     const uint32_t *states = c->scorer->table->states;
-    count(c, c->codes + (size_t)(g - c->groups) * c->scorer->table->rows, g->cells * stride, stride);
+    count(c, c->codes + (size_t)(g - c->groups) * c->scorer->table->rows, g->cells * stride,
+          stride);
     for (uint32_t i = 0; i < n; i++) {
         add_up(c, g, last[i], stride);
         if (!score_counts(c, c->family, (uint64_t)stride * states[last[i]], &scores[i], &seen[i]))

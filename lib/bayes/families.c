@@ -20,8 +20,7 @@ llmsched_status lls_families_init(lls_families *f, const llmsched_context *conte
     f->table = table;
     f->most = most < table->columns - 1 ? most : table->columns - 1;
     f->most = f->most < MOST_PARENTS ? f->most : MOST_PARENTS;
-    llmsched_status status =
-        lls_scorer_init(&f->scorer, context, table, score, ess, f->most, err);
+    llmsched_status status = lls_scorer_init(&f->scorer, context, table, score, ess, f->most, err);
     if (status == LLMSCHED_OK)
         status = lls_counter_init(&f->counter, &f->scorer, f->most, err);
     if (status != LLMSCHED_OK)

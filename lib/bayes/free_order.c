@@ -44,8 +44,8 @@ static llmsched_status find(const llmsched_context *context, const lls_table *ta
     if (status == LLMSCHED_OK)
         status = lls_optimum_feasible(table, families.most)
                      ? lls_optimum(&families, to, err)
-                     : lls_search(&families, lls_candidates_whole(&families), o->restarts,
-                                  o->seed, to, err);
+                     : lls_search(&families, lls_candidates_whole(&families), o->restarts, o->seed,
+                                  to, err);
     lls_families_finish(&families);
     return status;
 }

@@ -75,8 +75,7 @@ static bool keep(void *user, const uint32_t *pick, uint32_t size, double score, 
         !lls_grow(l->context, (void **)&l->lists, &l->list_capacity, (size_t)l->list_count + size,
                   sizeof *l->lists))
         return false;
-    l->candidates[l->candidate_count] =
-        (candidate){score, l->candidate_count, l->list_count, size};
+    l->candidates[l->candidate_count] = (candidate){score, l->candidate_count, l->list_count, size};
     l->candidate_count++;
     for (uint32_t i = 0; i < size; i++)
         l->lists[l->list_count++] = l->families.allowed[pick[i]];

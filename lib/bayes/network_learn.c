@@ -48,7 +48,9 @@ static llmsched_status read_options(const llmsched_learn_options *given, lesson 
     l->options = (lls_learn_options){
         .score = o.score == LLMSCHED_SCORE_BDEU ? LLS_SCORE_BDEU : LLS_SCORE_BIC,
         .ess = o.equivalent_size > 0.0 ? o.equivalent_size : DEFAULT_EQUIVALENT_SIZE,
-        .max_parents = o.no_arcs ? 0 : o.max_parents > 0 ? o.max_parents : DEFAULT_PARENTS,
+        .max_parents = o.no_arcs           ? 0
+                       : o.max_parents > 0 ? o.max_parents
+                                           : DEFAULT_PARENTS,
         .max_clique = o.max_clique,
         .seed = o.seed,
         .restarts = o.restarts > 0 ? o.restarts : DEFAULT_RESTARTS};

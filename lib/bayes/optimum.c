@@ -27,7 +27,7 @@ typedef struct optimum {
     const llmsched_context *context;
     lls_families *families;
     uint32_t columns;
-    double *within;  /* [child << (columns - 1) | set without the child's bit]: best score */
+    double *within;    /* [child << (columns - 1) | set without the child's bit]: best score */
     uint8_t *hopeless; /* of the present child: no superset improves on the set */
     improvement *improvements; /* child after child, each by size, then by columns */
     uint32_t *first;           /* columns + 1 */
@@ -108,8 +108,8 @@ static bool take(void *user, const uint32_t *pick, uint32_t size, double score, 
         o->improvements[o->count++] = (improvement){score, set};
         within[at] = score;
     }
-    o->hopeless[at] = s->score == LLS_SCORE_BDEU &&
-                      -log(s->table->states[child]) * (double)seen <= within[at];
+    o->hopeless[at] =
+        s->score == LLS_SCORE_BDEU && -log(s->table->states[child]) * (double)seen <= within[at];
     return true;
 }
 

@@ -171,8 +171,9 @@ int main(int argc, char **argv)
             const char *name = kind == LLMSCHED_SCORE_BIC ? "bic" : "bdeu";
             double score, seconds = measure(context, &SIZES[i], cells, kind, &score);
             if (json)
-                printf("%s\n{\"table\":\"%s\",\"score\":\"%s\",\"seconds\":%.9f,\"log_score\":%.17g}",
-                       i + kind > 1 ? "," : "", SIZES[i].name, name, seconds, score);
+                printf(
+                    "%s\n{\"table\":\"%s\",\"score\":\"%s\",\"seconds\":%.9f,\"log_score\":%.17g}",
+                    i + kind > 1 ? "," : "", SIZES[i].name, name, seconds, score);
             else
                 printf("%-16s %6s %12.3f %18.6f\n", SIZES[i].name, name, 1e3 * seconds, score);
         }

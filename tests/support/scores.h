@@ -8,7 +8,8 @@
 #include <math.h>
 
 /* Configuration of the parents in a row, -1 with a gap. */
-static inline long configuration(const lls_table *t, size_t row, const uint32_t *parents, uint32_t count)
+static inline long configuration(const lls_table *t, size_t row, const uint32_t *parents,
+                                 uint32_t count)
 {
     long j = 0;
     for (uint32_t p = 0; p < count; p++) {
@@ -21,7 +22,7 @@ static inline long configuration(const lls_table *t, size_t row, const uint32_t 
 }
 
 static inline double plain_score(const lls_table *t, lls_score score, double ess, uint32_t child,
-                          const uint32_t *parents, uint32_t count)
+                                 const uint32_t *parents, uint32_t count)
 {
     long q = 1, r = t->states[child];
     double sum = 0.0, total = 0.0, counted = 0.0;

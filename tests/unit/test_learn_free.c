@@ -117,8 +117,11 @@ static double check_structure(const lls_table *t, const lls_learn_options *o,
 
 static lls_learn_options options_for(lls_score score, uint32_t max_parents)
 {
-    return (lls_learn_options){
-        .score = score, .ess = 10.0, .max_parents = max_parents, .prior = 1.0, .restarts = RESTARTS};
+    return (lls_learn_options){.score = score,
+                               .ess = 10.0,
+                               .max_parents = max_parents,
+                               .prior = 1.0,
+                               .restarts = RESTARTS};
 }
 
 static double learn(const lls_table *t, const lls_learn_options *o)

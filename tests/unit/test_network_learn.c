@@ -160,8 +160,7 @@ static void test_no_arcs_names_and_declared_states(void **state)
 static llmsched_network *learn_cells(const uint32_t *own, uint64_t rows, uint32_t columns,
                                      uint32_t order, uint32_t score, double *value)
 {
-    const llmsched_table t = {
-        .size = sizeof t, .columns = columns, .rows = rows, .cells = own};
+    const llmsched_table t = {.size = sizeof t, .columns = columns, .rows = rows, .cells = own};
     const llmsched_learn_options o = {.size = sizeof o, .order = order, .score = score};
     llmsched_network *n;
     *value = learn(&t, &o, &n);
@@ -227,7 +226,8 @@ static void test_largest_index(void **state)
     double score;
     for (uint32_t order = 1; order <= 2; order++)
         for (uint32_t kind = 1; kind <= 2; kind++) {
-            const llmsched_table wide = {.size = sizeof wide, .columns = 2, .rows = 3, .cells = own};
+            const llmsched_table wide = {
+                .size = sizeof wide, .columns = 2, .rows = 3, .cells = own};
             const llmsched_learn_options o = {
                 .size = sizeof o, .order = order, .score = kind, .no_arcs = 1};
             llmsched_network *n = learn_cells(own, 3, 2, order, kind, &score);
@@ -246,7 +246,8 @@ static void test_largest_index(void **state)
     assert_null(n);
 }
 
-/* --- refusals ---------------------------------------------------------------------------------- */
+/* --- refusals ----------------------------------------------------------------------------------
+ */
 
 static void refuse(llmsched_status status, const char *words, const llmsched_table *t,
                    const llmsched_learn_options *o)
