@@ -9,6 +9,8 @@
 /* Cells of a histogram: so many fit the fastest cache twice, and no index passes 16 bits. */
 enum { FEWEST_CELLS = 256, MOST_CELLS = 4096 };
 
+enum { BLOCK_ROWS = 512 };
+
 /* --- groups ------------------------------------------------------------------------- */
 
 /*
@@ -153,20 +155,29 @@ void lls_counter_pop(lls_counter *c)
 
 /* --- counting --------------------------------------------------------------------------- */
 
-/* counts[code * stride + level] over all rows; the second half is added to the first. */
+/*
+ * counts[code * stride + level] over all rows; the second half is added to the first. The places of
+ * a block of rows are computed first: that loop turns into vectors.
+ */
 static void count(lls_counter *c, const uint16_t *codes, uint32_t cells, uint32_t stride)
 {
+    uint16_t places[BLOCK_ROWS];
     const uint16_t *level = c->levels + c->depth * c->scorer->table->rows;
     uint32_t *first = c->counts, *second = c->counts + c->limit;
-    size_t rows = c->scorer->table->rows, r = 0;
+    size_t rows = c->scorer->table->rows;
     memset(first, 0, cells * sizeof *first);
     memset(second, 0, cells * sizeof *second);
-    for (; r + 1 < rows; r += 2) {
-        first[codes[r] * stride + level[r]]++;
-        second[codes[r + 1] * stride + level[r + 1]]++;
+    for (size_t start = 0; start < rows; start += BLOCK_ROWS) {
+        size_t block = rows - start < BLOCK_ROWS ? rows - start : BLOCK_ROWS, r = 0;
+        for (size_t i = 0; i < block; i++)
+            places[i] = (uint16_t)(codes[start + i] * (uint16_t)stride + level[start + i]);
+        for (; r + 1 < block; r += 2) {
+            first[places[r]]++;
+            second[places[r + 1]]++;
+        }
+        if (r < block)
+            first[places[r]]++;
     }
-    if (r < rows)
-        first[codes[r] * stride + level[r]]++;
     for (uint32_t i = 0; i < cells; i++)
         first[i] += second[i];
 }
