@@ -16,6 +16,7 @@
 
 #include "bayes/compile.h"
 #include "bayes/joint.h"
+#include "bayes/posterior.h"
 
 /* Further values of applied[]. */
 #define LLS_APPLIED_SOFT (UINT32_MAX - 1)
@@ -68,6 +69,7 @@ struct llmsched_inference {
     uint32_t *list;            /* buckets, or nodes */
 
     lls_joint joint;
+    lls_posterior posterior;
 };
 
 /* States left: 1 for an observed node. */

@@ -111,10 +111,10 @@ static void measure_incremental(llmsched_inference *inf, const bench_query *quer
                 ask(inf, out);
                 begin = now();
                 (void)llmsched_inference_set_state(inf, m, prefix.states[m], NULL);
-                bench_require(llmsched_inference_marginal(
-                                  inf, m + 1, p,
-                                  llmsched_network_state_count(inf->network, m + 1), &err),
-                              &err);
+                bench_require(
+                    llmsched_inference_marginal(
+                        inf, m + 1, p, llmsched_network_state_count(inf->network, m + 1), &err),
+                    &err);
                 one[n] = now() - begin;
                 prefix.length = m + 1;
                 begin = now();
@@ -157,8 +157,7 @@ static double count_entries(const llmsched_inference *inf, const bench_query *qu
         for (uint32_t b = 0; b < inf->tree.count; b++) {
             const lls_bucket *bucket = &inf->tree.buckets[b];
             uint32_t length = queries[q].length;
-            double entries =
-                bucket->node < length ? 1.0 : lls_states(inf->network, bucket->node);
+            double entries = bucket->node < length ? 1.0 : lls_states(inf->network, bucket->node);
             for (uint32_t d = 0; d < bucket->separator_count; d++) {
                 uint32_t node = inf->tree.separators[bucket->separator + d];
                 entries *= node < length ? 1.0 : lls_states(inf->network, node);
@@ -253,8 +252,7 @@ static void measure(const llmsched_network *network, const char *folder, result 
 static void print_table(const result *results, size_t count, double peak)
 {
     printf("%-12s %10s %9s %9s %9s %9s %9s %9s %8s %9s %8s\n", "network", "queries/s", "median us",
-           "p99 us", "one more", "anew us", "next us", "pair us", "entries", "to bound",
-           "compile");
+           "p99 us", "one more", "anew us", "next us", "pair us", "entries", "to bound", "compile");
     for (size_t i = 0; i < count; i++) {
         const result *r = &results[i];
         printf("%-12s %10.0f %9.2f %9.2f %9.2f %9.2f %9.2f %9.2f %8.0f %9.2f %6.2fms\n", r->name,

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every set of kernels against plain loops, and against each other bit by bit.
+ */
+#include "check.h"
+
+#include "bayes/kernels.h"
+
+#include <stdlib.h>
+
+enum { ENTRIES = 4096 };
+
+static double a[ENTRIES], b[ENTRIES], out[ENTRIES], first[ENTRIES];
+
+static void draw(lls_random *random)
+{
+    for (size_t i = 0; i < ENTRIES; i++) {
+        a[i] = lls_random_uniform(random) * (lls_random_below(random, 5) != 0);
+        b[i] = lls_random_uniform(random) * 0x1p-40;
+    }
+}
+
+/* Random axes that read what lies inside the tables: `at` grows by extent. */
+static lls_axes draw_axes(lls_random *random, uint32_t most, size_t *at, size_t *entries)
+{
+    lls_axes axes = {.count = lls_random_below(random, most + 1)};
+    *entries = 1;
+    for (uint32_t d = axes.count; d-- > 0;) {
+        size_t extent = 2 + lls_random_below(random, 4), step = *at;
+        axes.axis[d] =
+            (lls_axis){extent, step, lls_random_below(random, 2) * lls_random_below(random, 9)};
+        *at *= extent;
+        *entries *= extent;
+    }
+    return axes;
+}
+
+static void offsets(const lls_axes *axes, size_t index, size_t *in_a, size_t *in_b)
+{
+    for (uint32_t d = axes->count; d-- > 0; index /= axes->axis[d].extent) {
+        *in_a += index % axes->axis[d].extent * axes->axis[d].a;
+        *in_b += index % axes->axis[d].extent * axes->axis[d].b;
+    }
+}
+
+static double slow(const lls_axes *kept, const lls_axes *summed, size_t k, size_t rows, size_t lane)
+{
+    double sum = 0.0;
+    for (size_t e = 0; e < rows; e++) {
+        size_t in_a = 0, in_b = 0;
+        offsets(kept, k, &in_a, &in_b);
+        offsets(summed, e, &in_a, &in_b);
+        sum += a[in_a + lane] * b[in_b];
+    }
+    return sum;
+}
+
+static void test_reduce(void **state)
+{
+    (void)state;
+    lls_random random;
+    lls_random_seed(&random, 4);
+    for (int round = 0; round < 400; round++) {
+        size_t lanes = 1 + lls_random_below(&random, 20), at = lanes, columns, rows;
+        draw(&random);
+        lls_axes summed = draw_axes(&random, 2, &at, &rows);
+        lls_axes kept = draw_axes(&random, 2, &at, &columns);
+        if (at > ENTRIES - LLS_SLACK)
+            continue;
+        for (uint32_t set = 0; lls_kernels_at(set) != NULL; set++) {
+            memset(out, 0, sizeof out);
+            lls_kernels_at(set)->reduce(a, b, &kept, &summed, lanes, out);
+            for (size_t k = 0; k < columns; k++)
+                for (size_t lane = 0; lane < lanes; lane++) {
+                    double want = slow(&kept, &summed, k, rows, lane);
+                    assert_true(fabs(out[k * lanes + lane] - want) <= 1e-13 * want);
+                }
+            for (size_t i = columns * lanes + LLS_SLACK; i < ENTRIES; i++)
+                assert_true(out[i] == 0.0);
+            if (set == 0)
+                memcpy(first, out, sizeof out);
+            assert_memory_equal(first, out, columns * lanes * sizeof *out);
+        }
+    }
+}
+
+static void test_multiply(void **state)
+{
+    (void)state;
+    lls_random random;
+    lls_random_seed(&random, 5);
+    for (int round = 0; round < 400; round++) {
+        size_t lanes = 1 + lls_random_below(&random, 20), at = lanes, columns;
+        draw(&random);
+        lls_axes axes = draw_axes(&random, 3, &at, &columns);
+        if (at > ENTRIES - LLS_SLACK)
+            continue;
+        for (uint32_t set = 0; lls_kernels_at(set) != NULL; set++) {
+            memset(out, 0, sizeof out);
+            lls_kernels_at(set)->multiply(a, b, &axes, lanes, out);
+            for (size_t k = 0; k < columns; k++) {
+                size_t in_a = 0, in_b = 0;
+                offsets(&axes, k, &in_a, &in_b);
+                for (size_t lane = 0; lane < lanes; lane++)
+                    assert_true(out[k * lanes + lane] == a[in_a + lane] * b[in_b + lane]);
+            }
+            for (size_t i = columns * lanes; i < ENTRIES; i++)
+                assert_true(out[i] == 0.0);
+        }
+        /* In place. */
+        const lls_kernels *best = lls_kernels_best();
+        best->multiply(a, b, &axes, lanes, a);
+        assert_memory_equal(a, out, columns * lanes * sizeof *a);
+    }
+}
+
+static void test_sets(void **state)
+{
+    (void)state;
+    uint32_t count = 0;
+    while (lls_kernels_at(count) != NULL)
+        count++;
+    assert_true(count >= 1);
+    assert_ptr_equal(lls_kernels_best(), lls_kernels_at(count - 1));
+    assert_null(lls_kernels_at(count + 7));
+    assert_string_equal(lls_kernels_at(0)->name, "plain");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reduce),
+        cmocka_unit_test(test_multiply),
+        cmocka_unit_test(test_sets),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
