@@ -12,6 +12,8 @@
  */
 #define LLS_LANES 8
 typedef double lls_vector __attribute__((vector_size(64), aligned(8), may_alias));
+typedef double lls_vector4 __attribute__((vector_size(32), aligned(8), may_alias));
+typedef double lls_vector2 __attribute__((vector_size(16), aligned(8), may_alias));
 
 #define LLS_JOIN_(a, b) lls_##a##_##b
 #define LLS_JOIN(a, b) LLS_JOIN_(a, b)
