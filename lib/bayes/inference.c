@@ -85,6 +85,7 @@ void llmsched_inference_destroy(llmsched_inference *inference)
     if (inference == NULL)
         return;
     llmsched_context *c = inference->context;
+    lls_batch_finish(&inference->batch, c);
     lls_posterior_finish(&inference->posterior, c);
     lls_joint_finish(&inference->joint);
     lls_free(c, inference->list);
@@ -257,6 +258,21 @@ llmsched_status llmsched_inference_marginal(llmsched_inference *inference, uint3
     lls_believe(inference, inference->tree.bucket_of[node]);
     lls_node_marginal(inference, node, probabilities);
     return LLMSCHED_OK;
+}
+
+llmsched_status llmsched_inference_marginals(llmsched_inference *inference, double *probabilities,
+                                             uint64_t size, llmsched_error *err)
+{
+    if (inference == NULL)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "marginals: inference is NULL");
+    uint32_t states = inference->network->state_offset[inference->network->count];
+    if (probabilities == NULL && states > 0)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "marginals: probabilities is NULL");
+    if (size != states)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "marginals: room for %llu values, the nodes have %u states together",
+                        (unsigned long long)size, states);
+    return lls_inference_marginals(inference, probabilities, err);
 }
 
 const uint32_t *lls_inference_offsets(const llmsched_inference *inference)

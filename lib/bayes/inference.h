@@ -14,6 +14,7 @@
 #ifndef LLS_BAYES_INFERENCE_H
 #define LLS_BAYES_INFERENCE_H
 
+#include "bayes/batch.h"
 #include "bayes/compile.h"
 #include "bayes/joint.h"
 #include "bayes/posterior.h"
@@ -70,6 +71,7 @@ struct llmsched_inference {
 
     lls_joint joint;
     lls_posterior posterior;
+    lls_batch batch;
 };
 
 /* States left: 1 for an observed node. */

@@ -112,15 +112,33 @@ LLS_NAME(some_rows)(const LLS_NAME(rows) * w, const size_t n, const size_t pairs
 
 #define LLS_EXTENTS(pairs)                                                                         \
     switch (w->inner.extent) {                                                                     \
-    case 1: LLS_NAME(some_rows)(w, 1, pairs); break;                                               \
-    case 2: LLS_NAME(some_rows)(w, 2, pairs); break;                                               \
-    case 3: LLS_NAME(some_rows)(w, 3, pairs); break;                                               \
-    case 4: LLS_NAME(some_rows)(w, 4, pairs); break;                                               \
-    case 5: LLS_NAME(some_rows)(w, 5, pairs); break;                                               \
-    case 6: LLS_NAME(some_rows)(w, 6, pairs); break;                                               \
-    case 7: LLS_NAME(some_rows)(w, 7, pairs); break;                                               \
-    case 8: LLS_NAME(some_rows)(w, 8, pairs); break;                                               \
-    default: LLS_NAME(some_rows)(w, 0, pairs); break;                                              \
+    case 1:                                                                                        \
+        LLS_NAME(some_rows)(w, 1, pairs);                                                          \
+        break;                                                                                     \
+    case 2:                                                                                        \
+        LLS_NAME(some_rows)(w, 2, pairs);                                                          \
+        break;                                                                                     \
+    case 3:                                                                                        \
+        LLS_NAME(some_rows)(w, 3, pairs);                                                          \
+        break;                                                                                     \
+    case 4:                                                                                        \
+        LLS_NAME(some_rows)(w, 4, pairs);                                                          \
+        break;                                                                                     \
+    case 5:                                                                                        \
+        LLS_NAME(some_rows)(w, 5, pairs);                                                          \
+        break;                                                                                     \
+    case 6:                                                                                        \
+        LLS_NAME(some_rows)(w, 6, pairs);                                                          \
+        break;                                                                                     \
+    case 7:                                                                                        \
+        LLS_NAME(some_rows)(w, 7, pairs);                                                          \
+        break;                                                                                     \
+    case 8:                                                                                        \
+        LLS_NAME(some_rows)(w, 8, pairs);                                                          \
+        break;                                                                                     \
+    default:                                                                                       \
+        LLS_NAME(some_rows)(w, 0, pairs);                                                          \
+        break;                                                                                     \
     }
 
 static LLS_TARGET void LLS_NAME(run_rows)(const LLS_NAME(rows) * w)

@@ -316,7 +316,10 @@ static void read_marginal(llmsched_inference *inf, uint32_t bucket, const joint 
         const lls_step *c = &p->steps[s->narrow];
         slice x;
         cut(inf, c, &x);
-        project_belief(inf, p->beliefs + c->belief, &x, UINT64_C(1) << (c->dims - 1), to);
+        if (x.count == 1) /* over this node alone */
+            to = p->beliefs + c->belief;
+        else
+            project_belief(inf, p->beliefs + c->belief, &x, UINT64_C(1) << (c->dims - 1), to);
     } else {
         project(inf, j, 0, to);
     }
@@ -325,18 +328,39 @@ static void read_marginal(llmsched_inference *inf, uint32_t bucket, const joint 
         out[i] = to[i] / sum;
 }
 
+/* The marginal of the bucket's node and the beliefs of its children, its own belief being there. */
+static void settle(llmsched_inference *inf, uint32_t bucket, double *out)
+{
+    const lls_posterior *p = &inf->posterior;
+    const lls_step *s = &p->steps[bucket];
+    joint j;
+    open_bucket(inf, bucket, &j);
+    for (uint32_t k = 0; k < s->children; k++)
+        push_belief(inf, bucket, p->children[s->child + k], &j);
+    read_marginal(inf, bucket, &j, out + s->offset);
+}
+
 void lls_posterior_marginals(llmsched_inference *inference, double *out)
 {
     lls_posterior *p = &inference->posterior;
-    joint j;
     for (uint32_t i = p->count; i-- > 0;) {
-        const lls_step *s = &p->steps[i];
-        if (s->parent == LLS_NONE32)
+        if (p->steps[i].parent == LLS_NONE32)
             believe_root(p, i);
-        open_bucket(inference, i, &j);
+        settle(inference, i, out);
+    }
+}
+
+void lls_posterior_below(llmsched_inference *inference, uint32_t bucket, double *out)
+{
+    lls_posterior *p = &inference->posterior;
+    uint32_t depth = 0;
+    believe_root(p, bucket);
+    p->list[depth++] = bucket;
+    while (depth > 0) {
+        const lls_step *s = &p->steps[p->list[--depth]];
+        settle(inference, (uint32_t)(s - p->steps), out);
         for (uint32_t k = 0; k < s->children; k++)
-            push_belief(inference, i, p->children[s->child + k], &j);
-        read_marginal(inference, i, &j, out + s->offset);
+            p->list[depth++] = p->children[s->child + k];
     }
 }
 
