@@ -84,6 +84,8 @@ static inline size_t lls_extent(const llmsched_inference *inference, uint32_t no
 
 /* Brings collect up to date; says so when the evidence is impossible. */
 llmsched_status lls_collect(llmsched_inference *inference, llmsched_error *err);
+/* Only finds out whether the evidence is possible, the quick way if that says yes. */
+llmsched_status lls_possible(llmsched_inference *inference, llmsched_error *err);
 /* Brings the belief of one bucket, or of all, up to date; collect must be. */
 void lls_believe(llmsched_inference *inference, uint32_t bucket);
 /* marginals: NULL, or the marginals of all nodes, by state_offset. */

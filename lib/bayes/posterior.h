@@ -58,6 +58,9 @@ typedef struct lls_posterior {
     double *ratio; /* belief / lambda of one bucket */
     double *row;   /* states of one node */
     uint32_t *list;
+    double *matrices;   /* four of any two nodes' states; path.c */
+    double *weights;    /* states of one node */
+    size_t matrix_size; /* entries of each; 0: nodes have too many states */
 } lls_posterior;
 
 /* Makes the tables; a collect without evidence must just have run. */
@@ -75,5 +78,13 @@ void lls_posterior_marginal(llmsched_inference *inference, uint32_t node, double
  * likelihood, and all of its separator is observed.
  */
 void lls_posterior_below(llmsched_inference *inference, uint32_t bucket, double *out);
+
+/* --- path.c ---------------------------------------------------------------------------- */
+
+/*
+ * P(x, y | e), x slowest, for two hidden nodes one of which lies above the other, only a chain
+ * being unobserved between them. false: that is not so, or the evidence is for propagate.c.
+ */
+bool lls_path_joint(llmsched_inference *inference, uint32_t x, uint32_t y, double *table);
 
 #endif

@@ -7,6 +7,9 @@
 #define SMALLEST_ENTRY 0x1p-120
 #define SMALLEST_MESSAGE 0x1p-240
 
+/* Paths are multiplied out for nodes of at most so many states. */
+enum { MOST_MATRIX_STATES = 64 };
+
 void lls_posterior_finish(lls_posterior *p, const llmsched_context *context)
 {
     lls_free(context, p->steps);
@@ -21,6 +24,8 @@ void lls_posterior_finish(lls_posterior *p, const llmsched_context *context)
     lls_free(context, p->lambdas);
     lls_free(context, p->beliefs);
     lls_free(context, p->ratio);
+    lls_free(context, p->weights);
+    lls_free(context, p->matrices);
     lls_free(context, p->row);
     lls_free(context, p->list);
     memset(p, 0, sizeof *p);
@@ -43,6 +48,8 @@ static bool allocate(lls_posterior *p, const lls_tree *tree, const llmsched_netw
     for (uint32_t i = 0; i < tree->count; i++)
         dims += tree->buckets[i].separator_count;
     p->count = tree->count;
+    if (most_states(n) <= MOST_MATRIX_STATES)
+        p->matrix_size = most_states(n) * most_states(n) + LLS_SLACK;
     return (p->steps = lls_calloc(c, count, sizeof *p->steps)) != NULL &&
            (p->children = lls_calloc(c, count, sizeof *p->children)) != NULL &&
            (p->dim_nodes = lls_calloc(c, dims, sizeof *p->dim_nodes)) != NULL &&
@@ -57,6 +64,8 @@ static bool allocate(lls_posterior *p, const lls_tree *tree, const llmsched_netw
            (p->ratio = lls_calloc(c, tree->largest_separator + LLS_SLACK, sizeof *p->ratio)) !=
                NULL &&
            (p->row = lls_calloc(c, most_states(n) + LLS_SLACK, sizeof *p->row)) != NULL &&
+           (p->weights = lls_calloc(c, most_states(n), sizeof *p->weights)) != NULL &&
+           (p->matrices = lls_calloc(c, 4 * p->matrix_size, sizeof *p->matrices)) != NULL &&
            (p->list = lls_calloc(c, count, sizeof *p->list)) != NULL;
 }
 

@@ -2,8 +2,9 @@
 /*
  * Speed of exact inference on one thread. Prints a table; JSON where asked.
  *
- *     bench_inference [--short] [--json FILE] [--export FOLDER]
+ *     bench_inference [--short] [--growth] [--json FILE] [--export FOLDER]
  *
+ * --growth adds how time and memory grow with stages, states, width and jobs.
  * --export writes each network and the first queries with their answers, for other engines to
  * check.
  */
@@ -19,6 +20,7 @@ typedef struct result {
     uint32_t nodes;
     uint64_t largest_clique;
     double compile_s;
+    double bytes;             /* of the calculator */
     double entries;           /* of the cliques that a query leaves, on average */
     double rate;              /* queries a second: median of the repetitions */
     double median_s, p99_s;   /* of single queries */
@@ -257,13 +259,39 @@ static void export(const char *folder, const char *name, llmsched_inference *inf
     fclose(file);
 }
 
+/* --- memory ----------------------------------------------------------------------------- */
+
+static double allocated; /* bytes asked for since the last reset; nothing is given back then */
+
+static void *count_allocate(void *user, size_t bytes)
+{
+    (void)user;
+    allocated += (double)bytes;
+    return malloc(bytes);
+}
+
+static void *count_reallocate(void *user, void *ptr, size_t bytes)
+{
+    (void)user;
+    allocated += (double)bytes;
+    return realloc(ptr, bytes);
+}
+
+static void count_release(void *user, void *ptr)
+{
+    (void)user;
+    free(ptr);
+}
+
 /* --- all ------------------------------------------------------------------------------- */
 
 static void measure(const llmsched_network *network, const char *folder, result *r)
 {
     double begin = now();
+    allocated = 0.0;
     llmsched_inference *inf = bench_inference(network);
     r->compile_s = now() - begin;
+    r->bytes = allocated;
     r->nodes = llmsched_network_node_count(network);
     r->largest_clique = inf->tree.largest_clique;
     bench_query *queries = bench_queries(network, QUERIES, 1);
@@ -282,19 +310,22 @@ static void measure(const llmsched_network *network, const char *folder, result 
 
 static void print_table(const result *results, size_t count, double peak)
 {
-    printf("%-12s %10s %9s %9s %9s %9s %9s %9s %9s %9s %8s %9s %8s\n", "network", "queries/s",
-           "median us", "p99 us", "batch", "first", "one more", "anew us", "next us", "pair us",
-           "entries", "to bound", "compile");
+    static const char *heads[] = {"queries/s", "median us",  "p99 us",  "one more", "anew us",
+                                  "next us",   "pair us",    "entries", "to bound", "batch",
+                                  "first",     "compile us", "KiB"};
+    printf("%-9s", "network");
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        printf(" %10s", heads[i]);
     for (size_t i = 0; i < count; i++) {
         const result *r = &results[i];
-        printf(
-            "%-12s %10.0f %9.2f %9.2f %8.2fx %8.2fx %9.2f %9.2f %9.2f %9.2f %8.0f %9.2f %6.2fms\n",
-            r->name, r->rate, 1e6 * r->median_s, 1e6 * r->p99_s, r->batch_rate / r->rate,
-            r->first_batch_rate / r->rate, 1e6 * r->incremental_s, 1e6 * r->scratch_s,
-            1e6 * r->incremental_one_s, 1e6 * r->pair_s, r->entries, peak / r->entries / r->rate,
-            1e3 * r->compile_s);
+        printf("\n%-9s %10.0f %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f", r->name, r->rate,
+               1e6 * r->median_s, 1e6 * r->p99_s, 1e6 * r->incremental_s, 1e6 * r->scratch_s,
+               1e6 * r->incremental_one_s, 1e6 * r->pair_s);
+        printf(" %10.0f %10.2f %9.2fx %9.2fx %10.1f", r->entries, peak / r->entries / r->rate,
+               r->batch_rate / r->rate, r->first_batch_rate / r->rate, 1e6 * r->compile_s);
+        printf(" %10.1f", r->bytes / 1024);
     }
-    printf("peak: %.3g entries/s multiplied and added\n", peak);
+    printf("\npeak: %.3g entries/s multiplied and added\n", peak);
 }
 
 static void write_json(const char *path, const result *results, size_t count, double peak)
@@ -312,34 +343,73 @@ static void write_json(const char *path, const result *results, size_t count, do
                 "\"queries_per_s\": %.6g, \"batch_jobs_per_s\": %.6g, \"first_batch_jobs_per_s\": "
                 "%.6g, \"median_s\": %.4g, \"p99_s\": %.4g, "
                 "\"incremental_s\": %.4g, \"scratch_s\": %.4g, \"incremental_one_s\": %.4g, "
-                "\"pair_information_s\": %.4g, \"entries_per_query\": %.6g, \"compile_s\": %.4g}",
+                "\"pair_information_s\": %.4g, "
+                "\"entries_per_query\": %.6g, \"compile_s\": %.4g, \"bytes\": %.0f}",
                 i == 0 ? "" : ",", r->name, r->nodes, (unsigned long long)r->largest_clique,
                 r->rate, r->batch_rate, r->first_batch_rate, r->median_s, r->p99_s,
                 r->incremental_s, r->scratch_s, r->incremental_one_s, r->pair_s, r->entries,
-                r->compile_s);
+                r->compile_s, r->bytes);
     }
     fprintf(file, "]}\n");
     fclose(file);
 }
 
+static void grow(llmsched_context *context, const char *what, bench_shape shape, uint32_t nodes,
+                 uint32_t states, uint32_t window)
+{
+    result r = {.name = what};
+    llmsched_network *network = bench_network(context, shape, nodes, states, window, 3);
+    measure(network, NULL, &r);
+    printf("%-8s %6u %6u %6u %10llu %10.2f %10.2f %10.1f %10.1f\n", what, nodes, states,
+           shape == BENCH_DAG ? window : 1, (unsigned long long)r.largest_clique, 1e6 * r.median_s,
+           1e6 / r.batch_rate, 1e6 * r.compile_s, r.bytes / 1024);
+    llmsched_network_release(network);
+}
+
+static void print_growth(llmsched_context *context)
+{
+    printf("\n%-8s %6s %6s %6s %10s %10s %10s %10s %10s\n", "shape", "stages", "states", "window",
+           "clique", "median us", "batch us", "compile us", "KiB");
+    for (uint32_t nodes = 5; nodes <= 40; nodes *= 2)
+        grow(context, "chain", BENCH_CHAIN, nodes, 6, 1);
+    for (uint32_t states = 2; states <= 10; states += 2)
+        grow(context, "chain", BENCH_CHAIN, 20, states, 1);
+    for (uint32_t nodes = 5; nodes <= 40; nodes *= 2)
+        grow(context, "dag", BENCH_DAG, nodes, 4, 4);
+    for (uint32_t states = 2; states <= 8; states += 2)
+        grow(context, "dag", BENCH_DAG, 20, states, 4);
+    for (uint32_t window = 2; window <= 7; window++)
+        grow(context, "dag", BENCH_DAG, 30, 4, window);
+}
+
 int main(int argc, char **argv)
 {
     const char *json = NULL, *folder = NULL;
+    bool growth = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--short") == 0) {
             repetitions = 3;
+        } else if (strcmp(argv[i], "--growth") == 0) {
+            growth = true;
         } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
             json = argv[++i];
         } else if (strcmp(argv[i], "--export") == 0 && i + 1 < argc) {
             folder = argv[++i];
         } else {
-            fprintf(stderr, "usage: bench_inference [--short] [--json FILE] [--export FOLDER]\n");
+            fprintf(
+                stderr,
+                "usage: bench_inference [--short] [--growth] [--json FILE] [--export FOLDER]\n");
             return 2;
         }
     }
     llmsched_context *context = NULL;
     uint64_t seed;
-    bench_require(llmsched_context_create(NULL, &context, &err), &err);
+    llmsched_allocator allocator = {.size = sizeof allocator,
+                                    .allocate = count_allocate,
+                                    .reallocate = count_reallocate,
+                                    .release = count_release};
+    llmsched_context_options options = {.size = sizeof options, .allocator = &allocator};
+    bench_require(llmsched_context_create(&options, &context, &err), &err);
     llmsched_network *networks[3] = {bench_network(context, BENCH_CHAIN, 12, 6, 1, 5),
                                      bench_network(context, BENCH_TREE, 20, 6, 1, 6),
                                      bench_dag(context, 30, 6, 7776, &seed)};
@@ -352,6 +422,8 @@ int main(int argc, char **argv)
     print_table(results, 3, peak);
     if (json != NULL)
         write_json(json, results, 3, peak);
+    if (growth)
+        print_growth(context);
     llmsched_context_destroy(context);
     return 0;
 }
