@@ -2,11 +2,9 @@
 /*
  * Every set of kernels against plain loops, and against each other bit by bit.
  */
-#include "check.h"
+#include "networks.h"
 
-#include "bayes/kernels.h"
-
-#include <stdlib.h>
+#include "bayes/inference.h"
 
 enum { ENTRIES = 4096 };
 
@@ -114,6 +112,49 @@ static void test_multiply(void **state)
     }
 }
 
+/* Marginals and P(evidence) of whole networks. */
+static void test_networks(void **state)
+{
+    (void)state;
+    static struct draft draft;
+    llmsched_context *context = NULL;
+    llmsched_error err = {0};
+    lls_random random;
+    lls_random_seed(&random, 6);
+    assert_ok(llmsched_context_create(NULL, &context, &err), err);
+    for (uint32_t round = 0; round < 200; round++) {
+        llmsched_inference *inf = NULL;
+        double want[256], got[256], p = 0.0, q = 0.0;
+        draft_random(&draft, &random, 1 + lls_random_below(&random, 12), 12 - round % 9, 2, 0.1);
+        llmsched_network *n = draft_build(&draft, context);
+        const double likelihood[12] = {1, 0.5, 0.25, 0, 3, 1, 0, 2, 1, 1, 0, 5};
+        assert_ok(llmsched_inference_create(n, &inf, &err), err);
+        for (uint32_t i = 0; i < draft.count; i++) {
+            uint32_t states = draft.nodes[i].state_count, what = lls_random_below(&random, 4);
+            if (what == 0)
+                (void)llmsched_inference_set_state(inf, i, lls_random_below(&random, states), NULL);
+            if (what == 1)
+                (void)llmsched_inference_set_likelihood(inf, i, likelihood, states, NULL);
+        }
+        for (uint32_t set = 0; lls_kernels_at(set) != NULL; set++) {
+            memset(got, 0, sizeof got);
+            inf->posterior.kernels = lls_kernels_at(set);
+            inf->posterior.stale = true;
+            if (lls_inference_marginals(inf, got, NULL) == LLMSCHED_OK)
+                assert_ok(llmsched_inference_log_probability(inf, &q, &err), err);
+            if (set == 0) {
+                memcpy(want, got, sizeof want);
+                p = q;
+            }
+            assert_memory_equal(want, got, sizeof want);
+            assert_true(p == q);
+        }
+        llmsched_inference_destroy(inf);
+        llmsched_network_release(n);
+    }
+    llmsched_context_destroy(context);
+}
+
 static void test_sets(void **state)
 {
     (void)state;
@@ -131,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reduce),
         cmocka_unit_test(test_multiply),
+        cmocka_unit_test(test_networks),
         cmocka_unit_test(test_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
