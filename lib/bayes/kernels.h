@@ -38,6 +38,8 @@ typedef struct lls_kernels {
     /* out[k][lane] = a[k][lane] * b[k][lane]; out may be a if a's rows lie one after another. */
     void (*multiply)(const double *a, const double *b, const lls_axes *axes, size_t lanes,
                      double *out);
+    /* out[i] = a[i] / b[i], a[i] where b[i] is 0. */
+    void (*divide)(const double *a, const double *b, size_t n, double *out);
 } lls_kernels;
 
 /* Those that this machine can run: 0 is the plainest, the last one the best; NULL beyond it. */

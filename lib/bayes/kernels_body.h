@@ -211,18 +211,33 @@ static LLS_TARGET void LLS_NAME(reduce)(const double *a, const double *b, const 
 static LLS_TARGET void LLS_NAME(multiply)(const double *a, const double *b, const lls_axes *axes,
                                           size_t lanes, double *out)
 {
+    const uint32_t outer = axes->count > 0 ? axes->count - 1 : 0;
+    const lls_axis row = axes->count > 0 ? axes->axis[outer] : (lls_axis){1, 0, 0};
     size_t index[LLS_MAX_DIMENSIONS], at_a = 0, at_b = 0;
-    for (uint32_t d = 0; d < axes->count; d++)
+    for (uint32_t d = 0; d < outer; d++)
         index[d] = 0;
     do {
-        size_t lane = 0;
-        for (; lane + LLS_LANES <= lanes; lane += LLS_LANES)
-            *(lls_vector *)(out + lane) =
-                *(const lls_vector *)(a + at_a + lane) * *(const lls_vector *)(b + at_b + lane);
-        for (; lane < lanes; lane++) /* out may be a: nothing beyond the row may change */
-            out[lane] = a[at_a + lane] * b[at_b + lane];
-        out += lanes;
-    } while (LLS_NAME(step)(axes, axes->count, index, &at_a, &at_b));
+        const double *x = a + at_a, *y = b + at_b;
+        for (size_t k = row.extent; k > 0; k--, x += row.a, y += row.b, out += lanes) {
+            size_t lane = 0; /* out may be a: nothing beyond the row may change */
+            for (; lane + 4 <= lanes; lane += 4)
+                *(lls_vector4 *)(out + lane) =
+                    *(const lls_vector4 *)(x + lane) * *(const lls_vector4 *)(y + lane);
+            for (; lane + 2 <= lanes; lane += 2)
+                *(lls_vector2 *)(out + lane) =
+                    *(const lls_vector2 *)(x + lane) * *(const lls_vector2 *)(y + lane);
+            if (lane < lanes)
+                out[lane] = x[lane] * y[lane];
+        }
+    } while (outer > 0 && LLS_NAME(step)(axes, outer, index, &at_a, &at_b));
 }
 
-static const lls_kernels LLS_NAME(kernels) = {LLS_LABEL, LLS_NAME(reduce), LLS_NAME(multiply)};
+static LLS_TARGET void LLS_NAME(divide)(const double *restrict a, const double *restrict b,
+                                        size_t n, double *restrict out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = a[i] / (b[i] > 0.0 ? b[i] : 1.0);
+}
+
+static const lls_kernels LLS_NAME(kernels) = {LLS_LABEL, LLS_NAME(reduce), LLS_NAME(multiply),
+                                              LLS_NAME(divide)};

@@ -132,6 +132,21 @@ static void raise_number(llmsched_inference *inf, uint32_t bucket, double value)
     p->exponents[bucket] = exponent;
 }
 
+/* In four parts, as lls_row_sum(); rows are short. */
+static inline double sum_states(const double *row, size_t n)
+{
+    double p = 0.0, q = 0.0, r = 0.0, s = 0.0;
+    for (; n >= 4; n -= 4, row += 4) {
+        p += row[0];
+        q += row[1];
+        r += row[2];
+        s += row[3];
+    }
+    for (; n > 0; n--, row++)
+        p += row[0];
+    return (p + q) + (r + s);
+}
+
 static void raise(llmsched_inference *inf, uint32_t bucket)
 {
     lls_posterior *p = &inf->posterior;
@@ -151,7 +166,7 @@ static void raise(llmsched_inference *inf, uint32_t bucket)
         double *product = p->products + s->table;
         p->exponents[bucket] = multiply_all(inf, s, &x, s->states, table, product);
         for (size_t i = 0; i < x.columns; i++)
-            lambda[i] = lls_row_sum(product + i * s->states, s->states);
+            lambda[i] = sum_states(product + i * s->states, s->states);
     }
     int exponent = tame(lambda, x.columns);
     p->exponents[bucket] += exponent;
@@ -230,8 +245,7 @@ static void open_joint(llmsched_inference *inf, uint32_t bucket, joint *j)
         return;
     }
     /* No lambda is subnormal: the quotient is finite. Where it is 0 so is the belief. */
-    for (size_t i = 0; i < j->x.columns; i++)
-        p->ratio[i] = belief[i] / (lambda[i] > 0.0 ? lambda[i] : 1.0);
+    p->kernels->divide(belief, lambda, j->x.columns, p->ratio);
     j->a = p->products + s->table;
     j->b = p->ratio;
 }

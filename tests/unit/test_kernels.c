@@ -105,6 +105,12 @@ static void test_multiply(void **state)
             for (size_t i = columns * lanes; i < ENTRIES; i++)
                 assert_true(out[i] == 0.0);
         }
+        for (uint32_t set = 0; lls_kernels_at(set) != NULL; set++) {
+            static double quotient[ENTRIES];
+            lls_kernels_at(set)->divide(b, a, at, quotient);
+            for (size_t i = 0; i < at; i++)
+                assert_true(quotient[i] == (a[i] > 0.0 ? b[i] / a[i] : b[i]));
+        }
         /* In place. */
         const lls_kernels *best = lls_kernels_best();
         best->multiply(a, b, &axes, lanes, a);
