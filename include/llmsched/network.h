@@ -183,6 +183,34 @@ LLMSCHED_API llmsched_status llmsched_inference_marginal(llmsched_inference *inf
                                                          uint32_t count, llmsched_error *err);
 
 /**
+ * P(node | evidence) of every node in one pass: the states of node 0, then those of node 1, and so
+ * on.
+ * @param[out] probabilities  @p size must be the sum of the nodes' numbers of states
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_inference_marginals(llmsched_inference *inference,
+                                                          double *probabilities, uint64_t size,
+                                                          llmsched_error *err);
+
+/**
+ * The same for many jobs, each with hard evidence of its own; the answers are those that the
+ * calculator would give one after another, to the last bit. What jobs have in common is worked
+ * out once. The calculator's own evidence is neither looked at nor changed. The first call takes
+ * memory for what is kept between jobs, later ones take none.
+ * @param states  job by job one value per node: its state, or LLMSCHED_INDEX_NONE (UINT32_MAX)
+ * where it is not observed
+ * @param[out] probabilities  job by job what llmsched_inference_marginals() gives; untouched for a
+ * job whose status is not LLMSCHED_OK
+ * @param[out] statuses  per job: LLMSCHED_OK, LLMSCHED_ERROR_IMPOSSIBLE or LLMSCHED_ERROR_LIMIT
+ * @return LLMSCHED_OK also where some jobs' evidence is impossible; LLMSCHED_ERROR_INVALID for a
+ * state that a node does not have; LLMSCHED_ERROR_MEMORY
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_inference_batch_marginals(
+    llmsched_inference *inference, const uint32_t *states, uint64_t jobs, double *probabilities,
+    int32_t *statuses, llmsched_error *err);
+
+/**
  * P(nodes | evidence), nodes[0] slowest; any nodes, no duplicates.
  * @param[out] probabilities  @p size must be the product of the nodes' numbers of states
  * @return LLMSCHED_ERROR_LIMIT where a table would exceed the context's max_table

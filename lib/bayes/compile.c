@@ -60,6 +60,56 @@ static bool connect_family(lls_elimination *e, const llmsched_network *n, uint32
     return true;
 }
 
+/* Depth of each node: 1 more than its deepest parent's. Parents may have higher numbers. */
+static void rank_nodes(const llmsched_network *n, uint32_t *ranks, uint32_t *waiting,
+                       uint32_t *queue)
+{
+    uint32_t head = 0, tail = 0;
+    for (uint32_t i = 0; i < n->count; i++) {
+        ranks[i] = 0;
+        waiting[i] = n->parent_offset[i + 1] - n->parent_offset[i];
+        if (waiting[i] == 0)
+            queue[tail++] = i;
+    }
+    while (head < tail) {
+        uint32_t node = queue[head];
+        ranks[node] = head++;
+        for (uint32_t c = n->child_offset[node]; c < n->child_offset[node + 1]; c++)
+            if (--waiting[n->children[c]] == 0)
+                queue[tail++] = n->children[c];
+    }
+}
+
+/*
+ * The order that min-fill found, turned so that causes stay for last: the same cliques, but
+ * the tree's roots are where a run begins. What has been observed then lies above what has not, and
+ * nothing needs to be sent up. The edges that were filled in make the graph chordal, so that it can
+ * be eliminated without filling in more, of the vertices that allow it the last in rank first.
+ */
+static llmsched_status turn_order(lls_elimination *e, const llmsched_network *n,
+                                  const uint32_t *ranks, llmsched_error *err)
+{
+    lls_elimination turned;
+    lls_elimination_init(&turned, n->context);
+    bool done = lls_elimination_reset(&turned, n->count);
+    for (uint32_t i = 0; i < n->count && done; i++)
+        turned.states[i] = lls_states(n, i);
+    for (uint32_t i = 0; i < e->order_count && done; i++)
+        for (uint32_t k = e->separator_start[i]; k < e->separator_start[i + 1] && done; k++)
+            done = lls_elimination_connect(&turned, e->order[i], e->separators[k]);
+    turned.ranks = ranks;
+    llmsched_status status =
+        done ? lls_elimination_run(&turned, n->context->max_table) : LLMSCHED_ERROR_MEMORY;
+    turned.ranks = NULL;
+    lls_elimination swap = status == LLMSCHED_OK ? *e : turned;
+    if (status == LLMSCHED_OK)
+        *e = turned;
+    e->heap.user = e;
+    swap.heap.user = &swap;
+    lls_elimination_finish(&swap);
+    return status == LLMSCHED_OK ? status : lls_fail_memory(err);
+}
+
 static llmsched_status order_nodes(lls_elimination *e, const llmsched_network *n,
                                    llmsched_error *err)
 {
@@ -80,6 +130,12 @@ static llmsched_status order_nodes(lls_elimination *e, const llmsched_network *n
             "more than max_table = %llu entries; use fewer parents or states, or a "
             "larger max_table",
             n->name, (unsigned long long)n->context->max_table);
+    uint32_t *ranks = lls_calloc(n->context, 3 * (size_t)n->count, sizeof *ranks);
+    if (ranks == NULL)
+        return lls_fail_memory(err);
+    rank_nodes(n, ranks, ranks + n->count, ranks + 2 * (size_t)n->count);
+    status = turn_order(e, n, ranks, err);
+    lls_free(n->context, ranks);
     return status;
 }
 

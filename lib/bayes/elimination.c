@@ -13,6 +13,8 @@ static int compare(const void *user, uint32_t a, uint32_t b)
     const lls_elimination *e = user;
     if (e->fill[a] != e->fill[b])
         return e->fill[a] < e->fill[b] ? -1 : 1;
+    if (e->ranks != NULL && e->ranks[a] != e->ranks[b])
+        return e->ranks[a] > e->ranks[b] ? -1 : 1;
     if (e->weight[a] != e->weight[b])
         return e->weight[a] < e->weight[b] ? -1 : 1;
     return a < b ? -1 : a > b;
@@ -97,6 +99,7 @@ bool lls_elimination_reset(lls_elimination *e, uint32_t count)
         e->heap.positions[e->heap.items[i]] = LLS_NONE32;
     e->heap.count = 0;
     e->count = count;
+    e->ranks = NULL;
     e->order_count = 0;
     e->stale_count = 0;
     for (uint32_t i = 0; i < count; i++) {

@@ -29,6 +29,7 @@ typedef struct lls_elimination {
     uint32_t stale_count;
     lls_heap heap;
     uint64_t limit;
+    const uint32_t *ranks; /* per vertex: of equal fill, the greatest goes first; NULL: by weight */
 
     /* The result: who went in which order, and its neighbours then. */
     uint32_t *order;

@@ -70,6 +70,12 @@ llmsched_status llmsched_inference_create(const llmsched_network *network,
         return status;
     }
     start(inf);
+    (void)lls_collect(inf, NULL);
+    status = lls_posterior_compile(inf, err);
+    if (status != LLMSCHED_OK) {
+        llmsched_inference_destroy(inf);
+        return status;
+    }
     *inference = inf;
     return LLMSCHED_OK;
 }
@@ -79,6 +85,8 @@ void llmsched_inference_destroy(llmsched_inference *inference)
     if (inference == NULL)
         return;
     llmsched_context *c = inference->context;
+    lls_batch_finish(&inference->batch, c);
+    lls_posterior_finish(&inference->posterior, c);
     lls_joint_finish(&inference->joint);
     lls_free(c, inference->list);
     lls_free(c, inference->family);
@@ -130,7 +138,7 @@ void llmsched_inference_clear(llmsched_inference *inference)
         inference->observed[i] = LLS_NONE32;
         inference->soft[i] = false;
     }
-    inference->stale = true;
+    inference->stale = inference->posterior.stale = true;
 }
 
 llmsched_status llmsched_inference_set_state(llmsched_inference *inference, uint32_t node,
@@ -146,7 +154,7 @@ llmsched_status llmsched_inference_set_state(llmsched_inference *inference, uint
                         lls_states(inference->network, node) - 1);
     inference->observed[node] = state;
     inference->soft[node] = false;
-    inference->stale = true;
+    inference->stale = inference->posterior.stale = true;
     return LLMSCHED_OK;
 }
 
@@ -204,7 +212,7 @@ llmsched_status llmsched_inference_set_likelihood(llmsched_inference *inference,
     }
     inference->soft[node] = true;
     inference->observed[node] = LLS_NONE32;
-    inference->stale = true;
+    inference->stale = inference->posterior.stale = true;
     return LLMSCHED_OK;
 }
 
@@ -216,6 +224,10 @@ llmsched_status llmsched_inference_log_probability(llmsched_inference *inference
     if (inference == NULL || log_probability == NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "log probability: %s is NULL",
                         inference == NULL ? "inference" : "log_probability");
+    if (lls_posterior_update(inference)) {
+        *log_probability = lls_posterior_log_probability(inference);
+        return LLMSCHED_OK;
+    }
     llmsched_status status = lls_collect(inference, err);
     if (status == LLMSCHED_OK)
         *log_probability = inference->log_probability;
@@ -236,12 +248,31 @@ llmsched_status llmsched_inference_marginal(llmsched_inference *inference, uint3
                         "marginal: room for %u values, node %u \"%.60s\" has %u states", count,
                         node, inference->network->names[node],
                         lls_states(inference->network, node));
+    if (lls_posterior_update(inference)) {
+        lls_posterior_marginal(inference, node, probabilities);
+        return LLMSCHED_OK;
+    }
     status = lls_collect(inference, err);
     if (status != LLMSCHED_OK)
         return status;
     lls_believe(inference, inference->tree.bucket_of[node]);
     lls_node_marginal(inference, node, probabilities);
     return LLMSCHED_OK;
+}
+
+llmsched_status llmsched_inference_marginals(llmsched_inference *inference, double *probabilities,
+                                             uint64_t size, llmsched_error *err)
+{
+    if (inference == NULL)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "marginals: inference is NULL");
+    uint32_t states = inference->network->state_offset[inference->network->count];
+    if (probabilities == NULL && states > 0)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "marginals: probabilities is NULL");
+    if (size != states)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "marginals: room for %llu values, the nodes have %u states together",
+                        (unsigned long long)size, states);
+    return lls_inference_marginals(inference, probabilities, err);
 }
 
 const uint32_t *lls_inference_offsets(const llmsched_inference *inference)
@@ -252,6 +283,10 @@ const uint32_t *lls_inference_offsets(const llmsched_inference *inference)
 llmsched_status lls_inference_marginals(llmsched_inference *inference, double *out,
                                         llmsched_error *err)
 {
+    if (lls_posterior_update(inference)) {
+        lls_posterior_marginals(inference, out);
+        return LLMSCHED_OK;
+    }
     llmsched_status status = lls_collect(inference, err);
     if (status == LLMSCHED_OK)
         lls_believe_all(inference, out);

@@ -14,8 +14,10 @@
 #ifndef LLS_BAYES_INFERENCE_H
 #define LLS_BAYES_INFERENCE_H
 
+#include "bayes/batch.h"
 #include "bayes/compile.h"
 #include "bayes/joint.h"
+#include "bayes/posterior.h"
 
 /* Further values of applied[]. */
 #define LLS_APPLIED_SOFT (UINT32_MAX - 1)
@@ -68,6 +70,8 @@ struct llmsched_inference {
     uint32_t *list;            /* buckets, or nodes */
 
     lls_joint joint;
+    lls_posterior posterior;
+    lls_batch batch;
 };
 
 /* States left: 1 for an observed node. */
@@ -80,6 +84,8 @@ static inline size_t lls_extent(const llmsched_inference *inference, uint32_t no
 
 /* Brings collect up to date; says so when the evidence is impossible. */
 llmsched_status lls_collect(llmsched_inference *inference, llmsched_error *err);
+/* Only finds out whether the evidence is possible, the quick way if that says yes. */
+llmsched_status lls_possible(llmsched_inference *inference, llmsched_error *err);
 /* Brings the belief of one bucket, or of all, up to date; collect must be. */
 void lls_believe(llmsched_inference *inference, uint32_t bucket);
 /* marginals: NULL, or the marginals of all nodes, by state_offset. */

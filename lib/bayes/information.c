@@ -103,7 +103,7 @@ llmsched_status llmsched_inference_joint(llmsched_inference *inference, const ui
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "joint: room for %llu values, these nodes have %llu joint states",
                         (unsigned long long)size, (unsigned long long)expected);
-    status = lls_collect(inference, err);
+    status = lls_possible(inference, err);
     if (status != LLMSCHED_OK)
         return status;
     const double *table = NULL;
@@ -145,7 +145,7 @@ llmsched_status llmsched_inference_entropy(llmsched_inference *inference, const 
         return status;
     if (entropy == NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "entropy: entropy is NULL");
-    status = lls_collect(inference, err);
+    status = lls_possible(inference, err);
     if (status != LLMSCHED_OK)
         return status;
     uint32_t *set = inference->list, left = pick_hidden(inference, nodes, count, set);
@@ -267,9 +267,24 @@ static uint32_t screen(llmsched_inference *inf, uint32_t x, const uint32_t *othe
     return size;
 }
 
+/* The short way for a pair; false: it does not lead there. */
+static bool pair_information(llmsched_inference *inf, uint32_t x, uint32_t y, double *result)
+{
+    if (!lls_is_hidden(inf, x) || !lls_is_hidden(inf, y))
+        return false;
+    double *table = inf->posterior.matrices + 2 * inf->posterior.matrix_size;
+    if (!lls_path_joint(inf, x, y, table))
+        return false;
+    *result = table_information(table, lls_states(inf->network, x), lls_states(inf->network, y),
+                                inf->posterior.row);
+    return true;
+}
+
 static llmsched_status information(llmsched_inference *inf, uint32_t x, const uint32_t *others,
                                    uint32_t count, double *result, llmsched_error *err)
 {
+    if (count == 1 && pair_information(inf, x, others[0], result))
+        return LLMSCHED_OK;
     uint32_t size = lls_is_hidden(inf, x) ? screen(inf, x, others, count) : 1;
     if (size == 1) {
         *result = 0.0;
@@ -301,7 +316,7 @@ llmsched_status llmsched_inference_mutual_information(llmsched_inference *infere
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "mutual information: node %u \"%.60s\" is among the others: take it out", x,
                         inference->network->names[x]);
-    status = lls_collect(inference, err);
+    status = lls_possible(inference, err);
     if (status != LLMSCHED_OK)
         return status;
     return information(inference, x, others, count, information_nats, err);
@@ -315,7 +330,7 @@ llmsched_status llmsched_inference_total_information(llmsched_inference *inferen
         return status;
     if (information_nats == NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "total information: information is NULL");
-    status = lls_collect(inference, err);
+    status = lls_possible(inference, err);
     if (status != LLMSCHED_OK)
         return status;
     /* The search reaches the unobserved Markov blanket. joint.stack is free until then. */

@@ -206,6 +206,11 @@ llmsched_status lls_collect(llmsched_inference *inference, llmsched_error *err)
     return LLMSCHED_OK;
 }
 
+llmsched_status lls_possible(llmsched_inference *inference, llmsched_error *err)
+{
+    return lls_posterior_update(inference) ? LLMSCHED_OK : lls_collect(inference, err);
+}
+
 /* --- distribute ------------------------------------------------------------------------ */
 
 void lls_joint_begin(llmsched_inference *inference, uint32_t bucket)

@@ -631,6 +631,12 @@ PROTOTYPES = {
     "llmsched_inference_marginal": (
         c_int32,
         (c_void_p, c_uint32, POINTER(c_double), c_uint32, POINTER(llmsched_error),)),
+    "llmsched_inference_marginals": (
+        c_int32,
+        (c_void_p, POINTER(c_double), c_uint64, POINTER(llmsched_error),)),
+    "llmsched_inference_batch_marginals": (
+        c_int32,
+        (c_void_p, POINTER(c_uint32), c_uint64, POINTER(c_double), POINTER(c_int32), POINTER(llmsched_error),)),
     "llmsched_inference_joint": (
         c_int32,
         (c_void_p, POINTER(c_uint32), c_uint32, POINTER(c_double), c_uint64, POINTER(llmsched_error),)),

@@ -110,6 +110,33 @@ class Inference(Handle):
         call(lib.llmsched_inference_marginal, self._ptr, node, probabilities, len(probabilities))
         return tuple(probabilities)
 
+    def marginals(self):
+        """P(node | evidence) of every node, in one pass."""
+        probabilities = (ctypes.c_double * sum(self._states))()
+        call(lib.llmsched_inference_marginals, self._ptr, probabilities, len(probabilities))
+        return self._split(probabilities)
+
+    def batch_marginals(self, jobs):
+        """The same for many jobs: each gives a state or None per node. None for impossible evidence."""
+        nodes, size = len(self._states), sum(self._states)
+        if any(len(job) != nodes for job in jobs):
+            raise ValueError(f"each job needs {nodes} states, None where not observed")
+        states = numbers([c.LLMSCHED_INDEX_NONE if state is None else state for job in jobs for state in job])
+        probabilities = (ctypes.c_double * (size * len(jobs)))()
+        statuses = (ctypes.c_int32 * len(jobs))()
+        call(lib.llmsched_inference_batch_marginals, self._ptr, states, len(jobs), probabilities, statuses)
+        return [
+            self._split(probabilities[j * size : (j + 1) * size]) if status == c.LLMSCHED_OK else None
+            for j, status in enumerate(statuses)
+        ]
+
+    def _split(self, probabilities):
+        marginals, at = [], 0
+        for states in self._states:
+            marginals.append(tuple(probabilities[at : at + states]))
+            at += states
+        return marginals
+
     def joint(self, nodes):
         """P(nodes | evidence), the first node slowest."""
         nodes, size = numbers(nodes), 1

@@ -197,6 +197,14 @@ class ProfileTest(unittest.TestCase):
         self.assertEqual(network.table(1), (1.0, 0.0, 0.25, 0.75))
         with llmsched.Inference(network) as inference:
             self.assertAlmostEqual(inference.marginal(1)[1], 0.375)
+            everything = inference.marginals()
+            self.assertEqual([len(p) for p in everything], [len(network.states(i)) for i in range(len(network))])
+            self.assertEqual(everything[1], inference.marginal(1))
+            batch = inference.batch_marginals([[None] * len(network)] * 2)
+            self.assertEqual(batch[0], batch[1])
+            self.assertEqual(batch[0], everything)
+            with self.assertRaises(ValueError):
+                inference.batch_marginals([[None]])
             self.assertAlmostEqual(sum(inference.joint([0, 1])), 1.0)
             self.assertGreater(inference.mutual_information(0, [1]), 0)
             inference.set_state(1, 1)

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bayes/inference.h"
+
+#include <string.h>
+
+/* Positive numbers below these could get lost where several are multiplied. */
+#define SMALLEST_ENTRY 0x1p-120
+#define SMALLEST_MESSAGE 0x1p-240
+
+/* Paths are multiplied out for nodes of at most so many states. */
+enum { MOST_MATRIX_STATES = 64 };
+
+void lls_posterior_finish(lls_posterior *p, const llmsched_context *context)
+{
+    lls_free(context, p->steps);
+    lls_free(context, p->children);
+    lls_free(context, p->dim_nodes);
+    lls_free(context, p->dim_strides);
+    lls_free(context, p->tables);
+    lls_free(context, p->believed);
+    lls_free(context, p->touched);
+    lls_free(context, p->exponents);
+    lls_free(context, p->products);
+    lls_free(context, p->lambdas);
+    lls_free(context, p->beliefs);
+    lls_free(context, p->ratio);
+    lls_free(context, p->weights);
+    lls_free(context, p->matrices);
+    lls_free(context, p->row);
+    lls_free(context, p->list);
+    memset(p, 0, sizeof *p);
+}
+
+static size_t most_states(const llmsched_network *n)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < n->count; i++)
+        most = lls_states(n, i) > most ? lls_states(n, i) : most;
+    return most;
+}
+
+static bool allocate(lls_posterior *p, const lls_tree *tree, const llmsched_network *n)
+{
+    const llmsched_context *c = n->context;
+    size_t count = tree->count, dims = 0;
+    size_t entries = tree->clique_size + LLS_SLACK;
+    size_t messages = tree->message_size + count * LLS_SLACK;
+    for (uint32_t i = 0; i < tree->count; i++)
+        dims += tree->buckets[i].separator_count;
+    p->count = tree->count;
+    if (most_states(n) <= MOST_MATRIX_STATES)
+        p->matrix_size = most_states(n) * most_states(n) + LLS_SLACK;
+    return (p->steps = lls_calloc(c, count, sizeof *p->steps)) != NULL &&
+           (p->children = lls_calloc(c, count, sizeof *p->children)) != NULL &&
+           (p->dim_nodes = lls_calloc(c, dims, sizeof *p->dim_nodes)) != NULL &&
+           (p->dim_strides = lls_calloc(c, dims, sizeof *p->dim_strides)) != NULL &&
+           (p->tables = lls_calloc(c, entries, sizeof *p->tables)) != NULL &&
+           (p->believed = lls_calloc(c, count, sizeof *p->believed)) != NULL &&
+           (p->touched = lls_calloc(c, count, sizeof *p->touched)) != NULL &&
+           (p->exponents = lls_calloc(c, count, sizeof *p->exponents)) != NULL &&
+           (p->products = lls_calloc(c, entries, sizeof *p->products)) != NULL &&
+           (p->lambdas = lls_calloc(c, messages, sizeof *p->lambdas)) != NULL &&
+           (p->beliefs = lls_calloc(c, messages, sizeof *p->beliefs)) != NULL &&
+           (p->ratio = lls_calloc(c, tree->largest_separator + LLS_SLACK, sizeof *p->ratio)) !=
+               NULL &&
+           (p->row = lls_calloc(c, most_states(n) + LLS_SLACK, sizeof *p->row)) != NULL &&
+           (p->weights = lls_calloc(c, most_states(n), sizeof *p->weights)) != NULL &&
+           (p->matrices = lls_calloc(c, 4 * p->matrix_size, sizeof *p->matrices)) != NULL &&
+           (p->list = lls_calloc(c, count, sizeof *p->list)) != NULL;
+}
+
+/* --- steps ----------------------------------------------------------------------------- */
+
+static void place_step(llmsched_inference *inf, uint32_t i, uint32_t *dim)
+{
+    const lls_bucket *b = &inf->tree.buckets[i];
+    lls_posterior *p = &inf->posterior;
+    lls_step *s = &p->steps[i];
+    s->node = b->node;
+    s->states = lls_states(inf->network, b->node);
+    s->parent = b->parent;
+    s->dim = *dim;
+    s->dims = b->separator_count;
+    s->narrow = s->source = LLS_NONE32;
+    s->offset = inf->network->state_offset[b->node];
+    s->table = b->clique;
+    s->belief = b->message + (uint64_t)i * LLS_SLACK;
+    *dim += s->dims;
+    size_t stride = s->states;
+    for (uint32_t d = s->dims; d-- > 0;) { /* fastest: what is eliminated first */
+        uint32_t node = inf->tree.separators[b->separator + s->dims - 1 - d];
+        p->dim_nodes[s->dim + d] = node;
+        p->dim_strides[s->dim + d] = stride;
+        stride *= lls_states(inf->network, node);
+    }
+}
+
+/* Bit d: the d-th of these nodes is in the separator of step s. */
+static uint64_t kept_of(const lls_posterior *p, const uint32_t *nodes, uint32_t count,
+                        const lls_step *s)
+{
+    uint64_t bits = 0;
+    uint32_t next = 0; /* both lists are in the same order */
+    for (uint32_t d = 0; d < count; d++)
+        if (next < s->dims && p->dim_nodes[s->dim + next] == nodes[d]) {
+            bits |= UINT64_C(1) << d;
+            next++;
+        }
+    return bits;
+}
+
+static uint64_t separator_size(const llmsched_inference *inf, uint32_t i)
+{
+    uint64_t size = 1;
+    const lls_bucket *b = &inf->tree.buckets[i];
+    for (uint32_t d = 0; d < b->separator_count; d++)
+        size *= lls_states(inf->network, inf->tree.separators[b->separator + d]);
+    return size;
+}
+
+static uint32_t bits_of(uint64_t bits)
+{
+    uint32_t count = 0;
+    for (; bits != 0; bits &= bits - 1)
+        count++;
+    return count;
+}
+
+/* At most so many brothers are looked through for one that holds a child's separator. */
+enum { MOST_BROTHERS = 16 };
+
+/* The last, that is the smallest, of the children before k whose separator holds the k-th's. */
+static void find_source(lls_posterior *p, const lls_step *s, uint32_t k)
+{
+    lls_step *c = &p->steps[p->children[s->child + k]];
+    for (uint32_t j = k, tried = 0; j-- > 0 && tried < MOST_BROTHERS; tried++) {
+        const lls_step *other = &p->steps[p->children[s->child + j]];
+        uint64_t kept = kept_of(p, p->dim_nodes + other->dim, other->dims, c);
+        if (bits_of(kept) == c->dims) {
+            c->source = p->children[s->child + j];
+            c->source_kept = kept;
+            return;
+        }
+    }
+}
+
+/* Insertion keeps equal ones in order; most buckets have few children. */
+static void add_child(const llmsched_inference *inf, lls_posterior *p, uint32_t parent,
+                      uint32_t child)
+{
+    lls_step *s = &p->steps[parent];
+    uint32_t *list = p->children + s->child, at = s->children++;
+    uint64_t size = separator_size(inf, child);
+    for (; at > 0 && separator_size(inf, list[at - 1]) < size; at--)
+        list[at] = list[at - 1];
+    list[at] = child;
+}
+
+static void place_children(const llmsched_inference *inf, lls_posterior *p)
+{
+    uint32_t next = 0;
+    for (uint32_t i = 0; i < p->count; i++) {
+        p->steps[i].child = next;
+        next += inf->tree.buckets[i].child_count;
+    }
+    for (uint32_t i = 0; i < p->count; i++) {
+        lls_step *c = &p->steps[i];
+        if (c->parent == LLS_NONE32)
+            continue;
+        const lls_step *s = &p->steps[c->parent];
+        c->kept = kept_of(p, p->dim_nodes + s->dim, s->dims, c);
+        add_child(inf, p, c->parent, i);
+    }
+    for (uint32_t i = 0; i < p->count; i++) {
+        lls_step *s = &p->steps[i];
+        for (uint32_t k = 0; k < s->children; k++)
+            find_source(p, s, k);
+        if (s->children > 0)
+            s->narrow = p->children[s->child + s->children - 1];
+    }
+}
+
+/* --- tables ----------------------------------------------------------------------------- */
+
+/*
+ * P(node = r | separator) = clique[r][separator] / message[separator]; 0 where the separator is
+ * impossible. The clique has the first of the separator's nodes slowest, the table fastest.
+ */
+static void fill_table(const llmsched_inference *inf, const lls_step *s, const lls_bucket *b)
+{
+    const lls_posterior *p = &inf->posterior;
+    const double *clique = inf->cliques + b->clique, *message = inf->messages + b->message;
+    size_t columns = 1, index[LLS_MAX_DIMENSIONS] = {0}, at = 0;
+    for (uint32_t d = 0; d < s->dims; d++)
+        columns *= lls_states(inf->network, p->dim_nodes[s->dim + d]);
+    for (size_t i = 0; i < columns; i++) {
+        double *to = p->tables + s->table + at;
+        for (size_t r = 0; r < s->states; r++)
+            to[r] = message[i] > 0.0 ? clique[r * columns + i] / message[i] : 0.0;
+        for (uint32_t d = 0; d < s->dims; d++) {
+            size_t extent = lls_states(inf->network, p->dim_nodes[s->dim + d]);
+            at += p->dim_strides[s->dim + d];
+            if (++index[d] < extent)
+                break;
+            at -= extent * p->dim_strides[s->dim + d];
+            index[d] = 0;
+        }
+    }
+}
+
+static double smallest_positive(const double *values, uint64_t n)
+{
+    double smallest = 1.0;
+    for (uint64_t i = 0; i < n; i++)
+        if (values[i] > 0.0 && values[i] < smallest)
+            smallest = values[i];
+    return smallest;
+}
+
+llmsched_status lls_posterior_compile(llmsched_inference *inference, llmsched_error *err)
+{
+    lls_posterior *p = &inference->posterior;
+    const lls_tree *tree = &inference->tree;
+    const llmsched_network *n = inference->network;
+    uint32_t dim = 0;
+    if (!allocate(p, tree, n))
+        return lls_fail_memory(err);
+    p->kernels = lls_kernels_best();
+    p->stale = true;
+    for (uint32_t i = 0; i < p->count; i++)
+        place_step(inference, i, &dim);
+    place_children(inference, p);
+    for (uint32_t i = 0; i < p->count; i++)
+        fill_table(inference, &p->steps[i], &tree->buckets[i]);
+    /* Collect ran without evidence: an outcome other than possible is an underflow. */
+    p->usable = inference->outcome == LLS_OUTCOME_POSSIBLE &&
+                smallest_positive(n->tables, n->table_offset[n->count]) >= SMALLEST_ENTRY &&
+                smallest_positive(inference->messages, tree->message_size) >= SMALLEST_MESSAGE;
+    return LLMSCHED_OK;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All marginals at once and in batches: the same bits as one by one, and where memory goes.
+ */
+#include "context.h"
+#include "networks.h"
+
+#include <stdlib.h>
+
+enum { JOBS = 60, STATES = 64 };
+
+static llmsched_error err;
+static struct draft draft;
+
+static llmsched_inference *infer(const llmsched_network *network)
+{
+    llmsched_inference *inference = NULL;
+    assert_ok(llmsched_inference_create(network, &inference, &err), err);
+    return inference;
+}
+
+/* prefix: only nodes that come before all unobserved ones in the order of arcs, which draft_random
+ * hides; so any node with an unobserved parent is unobserved. */
+static void draw_jobs(const llmsched_network *n, lls_random *random, bool prefix, uint32_t *states)
+{
+    uint32_t nodes = llmsched_network_node_count(n);
+    for (uint32_t j = 0; j < JOBS; j++) {
+        uint32_t *job = states + j * nodes, chance = 1 + lls_random_below(random, 4);
+        for (uint32_t i = 0; i < nodes; i++)
+            job[i] = lls_random_below(random, 5) < chance
+                         ? lls_random_below(random, llmsched_network_state_count(n, i))
+                         : UINT32_MAX;
+        for (uint32_t again = 0; prefix && again < nodes; again++)
+            for (uint32_t i = 0; i < nodes; i++) {
+                uint32_t count;
+                const uint32_t *parents = llmsched_network_parents(n, i, &count);
+                for (uint32_t p = 0; p < count; p++)
+                    if (job[parents[p]] == UINT32_MAX)
+                        job[i] = UINT32_MAX;
+            }
+    }
+}
+
+static void check_jobs(const llmsched_network *n, llmsched_inference *inf, const uint32_t *states,
+                       int *answered, int *impossible)
+{
+    uint32_t nodes = llmsched_network_node_count(n);
+    uint32_t size = lls_inference_offsets(inf)[nodes];
+    static double batch[JOBS * STATES], alone[STATES];
+    int32_t statuses[JOBS];
+    llmsched_inference *other = infer(n);
+    for (size_t i = 0; i < JOBS * STATES; i++)
+        batch[i] = 7.0;
+    assert_ok(llmsched_inference_batch_marginals(inf, states, JOBS, batch, statuses, &err), err);
+    for (uint32_t j = 0; j < JOBS; j++) {
+        llmsched_inference_clear(other);
+        for (uint32_t i = 0; i < nodes; i++)
+            if (states[j * nodes + i] != UINT32_MAX)
+                assert_ok(llmsched_inference_set_state(other, i, states[j * nodes + i], &err), err);
+        assert_status(statuses[j], llmsched_inference_marginals(other, alone, size, &err), err);
+        if (statuses[j] == LLMSCHED_OK) {
+            assert_memory_equal(alone, batch + j * size, size * sizeof *alone);
+            ++*answered;
+        } else {
+            assert_int_equal(statuses[j], LLMSCHED_ERROR_IMPOSSIBLE);
+            for (uint32_t i = 0; i < size; i++)
+                assert_true(batch[j * size + i] == 7.0);
+            ++*impossible;
+        }
+    }
+    llmsched_inference_destroy(other);
+}
+
+static void test_same_bits(void **state)
+{
+    (void)state;
+    lls_random random;
+    int answered = 0, impossible = 0;
+    static uint32_t states[JOBS * NETWORK_NODES];
+    lls_random_seed(&random, 40);
+    for (uint32_t round = 0; round < 60; round++) {
+        draft_random(&draft, &random, 1 + lls_random_below(&random, 12), 4, 1 + round % 3,
+                     round % 2 ? 0.3 : 0.0);
+        llmsched_network *n = draft_build(&draft, context);
+        llmsched_inference *inf = infer(n);
+        for (int call = 0; call < 4; call++) {
+            draw_jobs(n, &random, call % 2 == 0, states);
+            check_jobs(n, inf, states, &answered, &impossible);
+        }
+        llmsched_inference_destroy(inf);
+        llmsched_network_release(n);
+    }
+    assert_true(answered > 5000 && impossible > 500);
+}
+
+/* A chain of three: 0 -> 1 -> 2. */
+static llmsched_network *chain(llmsched_context *c)
+{
+    lls_random random;
+    lls_random_seed(&random, 8);
+    memset(&draft, 0, sizeof draft);
+    for (uint32_t i = 0; i < 3; i++) {
+        draft_node(&draft, i, 3);
+        if (i > 0)
+            draft_arc(&draft, i - 1, i);
+    }
+    draft_fill(&draft, &random, 0.0);
+    return draft_build(&draft, c);
+}
+
+static void test_own_evidence_stays(void **state)
+{
+    (void)state;
+    llmsched_network *n = chain(context);
+    llmsched_inference *inf = infer(n);
+    const uint32_t none = UINT32_MAX, jobs[6] = {1, none, none, none, none, 0};
+    const double likelihood[3] = {0.5, 0.0, 1.0};
+    double before[9], after[9], out[18], x, y, mean, variance;
+    const double values[9] = {1, 2, 3, 1, 2, 3, 1, 2, 3};
+    int32_t statuses[2];
+    assert_ok(llmsched_inference_set_state(inf, 0, 2, &err), err);
+    assert_ok(llmsched_inference_set_likelihood(inf, 2, likelihood, 3, &err), err);
+    assert_ok(llmsched_inference_marginals(inf, before, 9, &err), err);
+    assert_ok(llmsched_inference_log_probability(inf, &x, &err), err);
+    assert_ok(lls_inference_moments(inf, values, &mean, &variance, &err), err);
+    assert_ok(llmsched_inference_batch_marginals(inf, jobs, 2, out, statuses, &err), err);
+    assert_true(out[0] == 0.0 && out[1] == 1.0 && out[9 + 6] == 1.0);
+    assert_double_equal(out[9] + out[10] + out[11], 1.0, 1e-15);
+    assert_ok(llmsched_inference_marginals(inf, after, 9, &err), err);
+    assert_memory_equal(before, after, sizeof before);
+    assert_ok(llmsched_inference_log_probability(inf, &y, &err), err);
+    assert_true(x == y);
+    assert_ok(lls_inference_moments(inf, values, &x, &y, &err), err);
+    assert_true(x == mean && y == variance);
+    llmsched_inference_destroy(inf);
+    llmsched_network_release(n);
+}
+
+static void test_arguments(void **state)
+{
+    (void)state;
+    llmsched_network *n = chain(context);
+    llmsched_inference *inf = infer(n);
+    const uint32_t none = UINT32_MAX, jobs[6] = {none, none, none, 0, 3, none};
+    double out[18] = {7};
+    int32_t statuses[2] = {-1, -1};
+    assert_fails(LLMSCHED_ERROR_INVALID, "inference",
+                 llmsched_inference_batch_marginals(NULL, jobs, 1, out, statuses, &err), err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "states",
+                 llmsched_inference_batch_marginals(inf, NULL, 1, out, statuses, &err), err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "probabilities",
+                 llmsched_inference_batch_marginals(inf, jobs, 1, NULL, statuses, &err), err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "statuses",
+                 llmsched_inference_batch_marginals(inf, jobs, 1, out, NULL, &err), err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "job 1",
+                 llmsched_inference_batch_marginals(inf, jobs, 2, out, statuses, &err), err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "memory",
+                 llmsched_inference_batch_marginals(inf, jobs, UINT64_MAX / 2, out, statuses, &err),
+                 err);
+    assert_true(out[0] == 7 && statuses[0] == -1);
+    assert_ok(llmsched_inference_batch_marginals(inf, NULL, 0, NULL, NULL, NULL), err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "inference",
+                 llmsched_inference_marginals(NULL, out, 9, &err), err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "NULL", llmsched_inference_marginals(inf, NULL, 9, &err),
+                 err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "9 states",
+                 llmsched_inference_marginals(inf, out, 8, &err), err);
+    assert_true(out[0] == 7);
+    llmsched_inference_destroy(inf);
+    llmsched_network_release(n);
+}
+
+/* --- memory --------------------------------------------------------------------------- */
+
+static llmsched_status out_of_memory(llmsched_context *c, llmsched_error *e)
+{
+    const uint32_t none = UINT32_MAX, jobs[6] = {1, none, none, none, 2, none};
+    double out[18];
+    int32_t statuses[2];
+    llmsched_network *n = NULL;
+    llmsched_inference *inf = NULL;
+    llmsched_status status = lls_network_create(c, "", draft.nodes, draft.count, &n, e);
+    if (status == LLMSCHED_OK)
+        status = llmsched_inference_create(n, &inf, e);
+    if (status == LLMSCHED_OK)
+        status = llmsched_inference_batch_marginals(inf, jobs, 2, out, statuses, e);
+    llmsched_inference_destroy(inf);
+    llmsched_network_release(n);
+    return status;
+}
+
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    llmsched_network_release(chain(context)); /* leaves the draft */
+    assert_true(fail_each_allocation(out_of_memory) > 30);
+}
+
+/* Evidence, marginals, P(evidence) and batches: after the first batch nothing is allocated. */
+static void test_no_allocation(void **state)
+{
+    (void)state;
+    struct failing failing = {.fail_at = 0};
+    llmsched_allocator allocator = failing_allocator(&failing);
+    llmsched_context_options options = {.size = sizeof options, .allocator = &allocator};
+    llmsched_context *own = NULL;
+    lls_random random;
+    static uint32_t states[JOBS * NETWORK_NODES];
+    static double out[JOBS * STATES];
+    int32_t statuses[JOBS];
+    double lp;
+    const double likelihood[3] = {0.5, 0.0, 1.0};
+    assert_ok(llmsched_context_create(&options, &own, &err), err);
+    llmsched_network *n = chain(own);
+    llmsched_inference *inf = infer(n);
+    uint64_t calls = failing.calls;
+    lls_random_seed(&random, 41);
+    for (uint32_t round = 0; round < 50; round++) {
+        llmsched_inference_clear(inf);
+        assert_ok(llmsched_inference_set_state(inf, lls_random_below(&random, 3), 1, &err), err);
+        assert_ok(llmsched_inference_set_likelihood(inf, round % 3, likelihood, 3, &err), err);
+        assert_ok(llmsched_inference_marginals(inf, out, 9, &err), err);
+        assert_ok(llmsched_inference_marginal(inf, 1, out, 3, &err), err);
+        assert_ok(llmsched_inference_log_probability(inf, &lp, &err), err);
+    }
+    assert_int_equal(failing.calls, calls);
+    for (uint32_t round = 0; round < 50; round++) {
+        draw_jobs(n, &random, round % 2 == 0, states);
+        assert_ok(llmsched_inference_batch_marginals(inf, states, JOBS, out, statuses, &err), err);
+        if (round == 0)
+            calls = failing.calls;
+    }
+    assert_int_equal(failing.calls, calls);
+    llmsched_inference_destroy(inf);
+    llmsched_network_release(n);
+    llmsched_context_destroy(own);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same_bits),     cmocka_unit_test(test_own_evidence_stays),
+        cmocka_unit_test(test_arguments),     cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_no_allocation),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
