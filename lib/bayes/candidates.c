@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* How many families all columns together may have tried, and cells read for it. */
-static const double MOST_FAMILIES = 3e6, MOST_READS = 6e9;
+static const double MOST_FAMILIES = 3e6, MOST_READS = 2e9;
 enum { FEWEST_GROWN = 4, MOST_GROWN = 64 };
 /* All subsets of sets of this size are looked up. */
 enum { MOST_SUBSETS_OF = 8 };

@@ -42,7 +42,7 @@ static llmsched_status find(const llmsched_context *context, const lls_table *ta
     llmsched_status status =
         lls_families_init(&families, context, table, o->score, o->ess, o->max_parents, err);
     if (status == LLMSCHED_OK)
-        status = lls_optimum_feasible(table, families.most)
+        status = lls_optimum_feasible(table, o->score, families.most)
                      ? lls_optimum(&families, to, err)
                      : lls_search(&families, lls_candidates_whole(&families), o->restarts, o->seed,
                                   to, err);

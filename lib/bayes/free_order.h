@@ -20,7 +20,7 @@ typedef struct lls_structure {
 enum { LLS_OPTIMUM_COLUMNS = 20 };
 
 /* Whether time and memory are within reason. */
-bool lls_optimum_feasible(const lls_table *table, uint32_t max_parents);
+bool lls_optimum_feasible(const lls_table *table, lls_score score, uint32_t max_parents);
 llmsched_status lls_optimum(lls_families *families, lls_structure *to, llmsched_error *err);
 
 /* --- search.c: local search over orders ----------------------------------------------- */

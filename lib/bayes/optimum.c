@@ -14,8 +14,9 @@
 #include <math.h>
 #include <string.h>
 
-/* More families than this, or more cells to read, are left to the search. */
-static const double MOST_FAMILIES = 4e6, MOST_READS = 4e10;
+/* More families than this, or more cells to read, are left to the search. BIC's bound leaves few of
+ * the large families to be counted, BDeu's leaves many. */
+static const double MOST_FAMILIES = 4e6, MOST_READS_BIC = 4e10, MOST_READS_BDEU = 2e9;
 
 /* A parent set that beats all its subsets. */
 typedef struct improvement {
@@ -36,12 +37,14 @@ typedef struct optimum {
     uint8_t *last;
 } optimum;
 
-bool lls_optimum_feasible(const lls_table *table, uint32_t max_parents)
+bool lls_optimum_feasible(const lls_table *table, lls_score score, uint32_t max_parents)
 {
     if (table->columns > LLS_OPTIMUM_COLUMNS)
         return false;
     double families = table->columns * lls_family_count(table->columns, max_parents);
-    return families <= MOST_FAMILIES && families * (double)table->rows <= MOST_READS;
+    return families <= MOST_FAMILIES &&
+           families * (double)table->rows <=
+               (score == LLS_SCORE_BIC ? MOST_READS_BIC : MOST_READS_BDEU);
 }
 
 /* The set without the bit of a column that it lacks, closed up. */

@@ -187,7 +187,7 @@ static void test_search_with_many_columns(void **state)
     (void)state;
     const lls_table *t = draw(5, 24, 300, 0.0);
     lls_learn_options o = options_for(LLS_SCORE_BIC, 2);
-    assert_false(lls_optimum_feasible(t, 2));
+    assert_false(lls_optimum_feasible(t, LLS_SCORE_BIC, 2));
     double score = learn(t, &o);
     assert_true(learn(t, &o) == score);
     double none = 0.0;
