@@ -270,7 +270,7 @@ static uint32_t screen(llmsched_inference *inf, uint32_t x, const uint32_t *othe
 /* The short way for a pair; false: it does not lead there. */
 static bool pair_information(llmsched_inference *inf, uint32_t x, uint32_t y, double *result)
 {
-    if (!lls_is_hidden(inf, x) || !lls_is_hidden(inf, y))
+    if (inf->posterior.matrix_size == 0 || !lls_is_hidden(inf, x) || !lls_is_hidden(inf, y))
         return false;
     double *table = inf->posterior.matrices + 2 * inf->posterior.matrix_size;
     if (!lls_path_joint(inf, x, y, table))
