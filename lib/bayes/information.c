@@ -290,6 +290,8 @@ static llmsched_status information(llmsched_inference *inf, uint32_t x, const ui
         *result = 0.0;
         return LLMSCHED_OK;
     }
+    if (count > 1 && size == 2 && pair_information(inf, x, inf->list[1], result))
+        return LLMSCHED_OK;
     const double *table = NULL;
     uint64_t entries = 0;
     llmsched_status status = lls_joint_table(inf, inf->list, size, &table, &entries, err);

@@ -85,7 +85,8 @@ void lls_posterior_below(llmsched_inference *inference, uint32_t bucket, double 
 
 /*
  * P(x, y | e), x slowest, for two hidden nodes one of which lies above the other, only a chain
- * being unobserved between them. false: that is not so, or the evidence is for propagate.c.
+ * being unobserved between them; matrix_size must not be 0. false: that is not so, or the evidence
+ * is for propagate.c.
  */
 bool lls_path_joint(llmsched_inference *inference, uint32_t x, uint32_t y, double *table);
 
