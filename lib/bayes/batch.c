@@ -106,7 +106,7 @@ static bool prepare(llmsched_inference *inf)
         (b->known = lls_calloc(c, known, sizeof *b->known)) == NULL ||
         (b->runs = lls_calloc(c, runs, sizeof *b->runs)) == NULL)
         return false;
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < inf->posterior.count; i++) {
         lls_answers *m = &b->memos[i];
         m->run = used;
         if (m->width > 0)
@@ -194,7 +194,7 @@ static llmsched_status answer_alone(llmsched_inference *inf, double *out)
 {
     inf->stale = inf->posterior.stale = true;
     llmsched_status status = lls_inference_marginals(inf, out, NULL);
-    memset(inf->posterior.touched, 0, inf->posterior.count * sizeof *inf->posterior.touched);
+    lls_posterior_untouch(&inf->posterior);
     return status;
 }
 
@@ -264,7 +264,7 @@ llmsched_status llmsched_inference_batch_marginals(llmsched_inference *inference
     bool *soft = inference->soft;
     inference->observed = inference->batch.observed;
     inference->soft = inference->batch.soft;
-    memset(inference->posterior.touched, 0, n->count * sizeof *inference->posterior.touched);
+    lls_posterior_untouch(&inference->posterior);
     for (uint64_t j = 0; j < jobs; j++) {
         memcpy(inference->observed, states + j * n->count, n->count * sizeof *states);
         statuses[j] = answer(inference, probabilities + j * n->state_offset[n->count]);

@@ -270,7 +270,7 @@ static uint32_t screen(llmsched_inference *inf, uint32_t x, const uint32_t *othe
 /* The short way for a pair; false: it does not lead there. */
 static bool pair_information(llmsched_inference *inf, uint32_t x, uint32_t y, double *result)
 {
-    if (!lls_is_hidden(inf, x) || !lls_is_hidden(inf, y))
+    if (inf->posterior.matrix_size == 0 || !lls_is_hidden(inf, x) || !lls_is_hidden(inf, y))
         return false;
     double *table = inf->posterior.matrices + 2 * inf->posterior.matrix_size;
     if (!lls_path_joint(inf, x, y, table))
@@ -290,6 +290,8 @@ static llmsched_status information(llmsched_inference *inf, uint32_t x, const ui
         *result = 0.0;
         return LLMSCHED_OK;
     }
+    if (count > 1 && size == 2 && pair_information(inf, x, inf->list[1], result))
+        return LLMSCHED_OK;
     const double *table = NULL;
     uint64_t entries = 0;
     llmsched_status status = lls_joint_table(inf, inf->list, size, &table, &entries, err);

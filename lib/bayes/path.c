@@ -118,7 +118,7 @@ bool lls_path_joint(llmsched_inference *inference, uint32_t x, uint32_t y, doubl
 {
     lls_posterior *p = &inference->posterior;
     const uint32_t *bucket_of = inference->tree.bucket_of;
-    if (p->matrix_size == 0 || !lls_posterior_update(inference))
+    if (!lls_posterior_update(inference))
         return false;
     if (leads_to(inference, bucket_of[y], x))
         return joint_below(inference, x, y, table);

@@ -175,6 +175,12 @@ static void raise(llmsched_inference *inf, uint32_t bucket)
             p->products[s->table + i] = ldexp(p->products[s->table + i], -exponent);
 }
 
+void lls_posterior_untouch(lls_posterior *posterior)
+{
+    if (posterior->count > 0)
+        memset(posterior->touched, 0, posterior->count * sizeof *posterior->touched);
+}
+
 bool lls_posterior_update(llmsched_inference *inference)
 {
     lls_posterior *p = &inference->posterior;
@@ -183,7 +189,7 @@ bool lls_posterior_update(llmsched_inference *inference)
     p->stale = false;
     p->possible = true;
     p->epoch++;
-    memset(p->touched, 0, p->count * sizeof *p->touched);
+    lls_posterior_untouch(p);
     for (uint32_t i = 0; i < p->count; i++) {
         const lls_step *s = &p->steps[i];
         if (inference->observed[s->node] != LLS_NONE32 || inference->soft[s->node])

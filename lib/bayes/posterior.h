@@ -38,9 +38,9 @@ typedef struct lls_step {
 } lls_step;
 
 typedef struct lls_posterior {
-    bool usable; /* false: numbers could get lost, propagate.c answers everything */
+    bool usable; /* false: too large, or numbers could get lost; propagate.c answers everything */
     const lls_kernels *kernels;
-    uint32_t count;
+    uint32_t count; /* 0: too large, nothing is there */
     lls_step *steps;
     uint32_t *children, *dim_nodes;
     size_t *dim_strides;
@@ -69,6 +69,8 @@ void lls_posterior_finish(lls_posterior *posterior, const llmsched_context *cont
 
 /* Computes the lambdas if need be. false: ask propagate.c, nothing is said about the evidence. */
 bool lls_posterior_update(llmsched_inference *inference);
+/* Forgets which buckets the evidence touched. */
+void lls_posterior_untouch(lls_posterior *posterior);
 /* The rest must follow an update that was true. */
 double lls_posterior_log_probability(const llmsched_inference *inference);
 void lls_posterior_marginals(llmsched_inference *inference, double *out);
@@ -83,7 +85,8 @@ void lls_posterior_below(llmsched_inference *inference, uint32_t bucket, double 
 
 /*
  * P(x, y | e), x slowest, for two hidden nodes one of which lies above the other, only a chain
- * being unobserved between them. false: that is not so, or the evidence is for propagate.c.
+ * being unobserved between them; matrix_size must not be 0. false: that is not so, or the evidence
+ * is for propagate.c.
  */
 bool lls_path_joint(llmsched_inference *inference, uint32_t x, uint32_t y, double *table);
 

@@ -7,6 +7,11 @@
 #define SMALLEST_ENTRY 0x1p-120
 #define SMALLEST_MESSAGE 0x1p-240
 
+/* The tables take as much again as the cliques: only where these are a small part of what is
+ * allowed.
+ */
+enum { QUICK_SHARE = 4 };
+
 /* Paths are multiplied out for nodes of at most so many states. */
 enum { MOST_MATRIX_STATES = 64 };
 
@@ -223,10 +228,12 @@ llmsched_status lls_posterior_compile(llmsched_inference *inference, llmsched_er
     const lls_tree *tree = &inference->tree;
     const llmsched_network *n = inference->network;
     uint32_t dim = 0;
+    p->stale = true;
+    if (tree->clique_size > lls_total_limit(inference->context) / QUICK_SHARE)
+        return LLMSCHED_OK;
     if (!allocate(p, tree, n))
         return lls_fail_memory(err);
     p->kernels = lls_kernels_best();
-    p->stale = true;
     for (uint32_t i = 0; i < p->count; i++)
         place_step(inference, i, &dim);
     place_children(inference, p);

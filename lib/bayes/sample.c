@@ -34,23 +34,52 @@ static uint32_t draw(const double *weights, size_t count, size_t stride, double 
     return (uint32_t)last;
 }
 
+/* From the tables of collect. */
+static uint32_t draw_collected(const llmsched_inference *inf, uint32_t bucket,
+                               const uint32_t *states, double u)
+{
+    const lls_bucket *b = &inf->tree.buckets[bucket];
+    const lls_bucket_state *state = &inf->states[bucket];
+    size_t column = column_of(inf, b, states);
+    return draw(inf->cliques + b->clique + column, state->rows, state->columns,
+                u * inf->messages[b->message + column]);
+}
+
+/* From P(node | separator), or its product with what lies below: whose rows sum to lambda. */
+static uint32_t draw_quickly(const llmsched_inference *inf, uint32_t bucket, const uint32_t *states,
+                             double u)
+{
+    const lls_posterior *p = &inf->posterior;
+    const lls_step *s = &p->steps[bucket];
+    const uint32_t *nodes = p->dim_nodes + s->dim;
+    size_t at = 0, column = 0;
+    for (uint32_t d = 0; d < s->dims; d++) {
+        at += states[nodes[d]] * p->dim_strides[s->dim + d];
+        if (inf->observed[nodes[d]] == LLS_NONE32)
+            column = column * lls_states(inf->network, nodes[d]) + states[nodes[d]];
+    }
+    if (!p->touched[bucket])
+        return draw(p->tables + s->table + at, s->states, 1, u);
+    return draw(p->products + s->table + column * s->states, s->states, 1,
+                u * p->lambdas[s->belief + column]);
+}
+
 llmsched_status lls_inference_sample(llmsched_inference *inference, lls_random *random,
                                      uint32_t *states, llmsched_error *err)
 {
-    llmsched_status status = lls_collect(inference, err);
+    bool quick = lls_posterior_update(inference);
+    llmsched_status status = quick ? LLMSCHED_OK : lls_collect(inference, err);
     if (status != LLMSCHED_OK)
         return status;
     for (uint32_t i = inference->tree.count; i-- > 0;) {
-        const lls_bucket *b = &inference->tree.buckets[i];
-        const lls_bucket_state *state = &inference->states[i];
-        if (inference->observed[b->node] != LLS_NONE32) {
-            states[b->node] = inference->observed[b->node];
+        uint32_t node = inference->tree.buckets[i].node;
+        if (inference->observed[node] != LLS_NONE32) {
+            states[node] = inference->observed[node];
             continue;
         }
-        size_t column = column_of(inference, b, states);
-        double u = lls_random_uniform(random) * inference->messages[b->message + column];
-        states[b->node] =
-            draw(inference->cliques + b->clique + column, state->rows, state->columns, u);
+        double u = lls_random_uniform(random);
+        states[node] =
+            quick ? draw_quickly(inference, i, states, u) : draw_collected(inference, i, states, u);
     }
     return LLMSCHED_OK;
 }

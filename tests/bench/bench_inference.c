@@ -30,6 +30,7 @@ typedef struct result {
     double batch_rate;        /* jobs a second in batches of QUERIES */
     double first_batch_rate;  /* the first of them */
     double pair_s;            /* mutual information of a pair */
+    double set_s;             /* of a stage with the next four together */
 } result;
 
 static llmsched_error err;
@@ -178,6 +179,19 @@ static void measure_pairs(llmsched_inference *inf, const bench_query *queries, u
         times[k] = (now() - begin) / pairs;
     }
     r->pair_s = quantile(times, (size_t)repetitions, 0.5);
+    for (int k = 0; k < repetitions; k++) {
+        uint32_t others[4], sets = 0;
+        tell(inf, &prefix);
+        double begin = now(), value;
+        for (uint32_t x = prefix.length; x + 4 < nodes; x++, sets++) {
+            for (uint32_t i = 0; i < 4; i++)
+                others[i] = x + 1 + i;
+            bench_require(llmsched_inference_mutual_information(inf, x, others, 4, &value, &err),
+                          &err);
+        }
+        times[k] = (now() - begin) / sets;
+    }
+    r->set_s = quantile(times, (size_t)repetitions, 0.5);
 }
 
 /* What elimination must look at: the entries of the cliques without the observed nodes' other
@@ -310,17 +324,17 @@ static void measure(const llmsched_network *network, const char *folder, result 
 
 static void print_table(const result *results, size_t count, double peak)
 {
-    static const char *heads[] = {"queries/s", "median us",  "p99 us",  "one more", "anew us",
-                                  "next us",   "pair us",    "entries", "to bound", "batch",
-                                  "first",     "compile us", "KiB"};
+    static const char *heads[] = {"queries/s", "median us", "p99 us",     "one more", "anew us",
+                                  "next us",   "pair us",   "set us",     "entries",  "to bound",
+                                  "batch",     "first",     "compile us", "KiB"};
     printf("%-9s", "network");
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         printf(" %10s", heads[i]);
     for (size_t i = 0; i < count; i++) {
         const result *r = &results[i];
-        printf("\n%-9s %10.0f %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f", r->name, r->rate,
+        printf("\n%-9s %10.0f %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f", r->name, r->rate,
                1e6 * r->median_s, 1e6 * r->p99_s, 1e6 * r->incremental_s, 1e6 * r->scratch_s,
-               1e6 * r->incremental_one_s, 1e6 * r->pair_s);
+               1e6 * r->incremental_one_s, 1e6 * r->pair_s, 1e6 * r->set_s);
         printf(" %10.0f %10.2f %9.2fx %9.2fx %10.1f", r->entries, peak / r->entries / r->rate,
                r->batch_rate / r->rate, r->first_batch_rate / r->rate, 1e6 * r->compile_s);
         printf(" %10.1f", r->bytes / 1024);
@@ -343,12 +357,12 @@ static void write_json(const char *path, const result *results, size_t count, do
                 "\"queries_per_s\": %.6g, \"batch_jobs_per_s\": %.6g, \"first_batch_jobs_per_s\": "
                 "%.6g, \"median_s\": %.4g, \"p99_s\": %.4g, "
                 "\"incremental_s\": %.4g, \"scratch_s\": %.4g, \"incremental_one_s\": %.4g, "
-                "\"pair_information_s\": %.4g, "
+                "\"pair_information_s\": %.4g, \"set_information_s\": %.4g, "
                 "\"entries_per_query\": %.6g, \"compile_s\": %.4g, \"bytes\": %.0f}",
                 i == 0 ? "" : ",", r->name, r->nodes, (unsigned long long)r->largest_clique,
                 r->rate, r->batch_rate, r->first_batch_rate, r->median_s, r->p99_s,
-                r->incremental_s, r->scratch_s, r->incremental_one_s, r->pair_s, r->entries,
-                r->compile_s, r->bytes);
+                r->incremental_s, r->scratch_s, r->incremental_one_s, r->pair_s, r->set_s,
+                r->entries, r->compile_s, r->bytes);
     }
     fprintf(file, "]}\n");
     fclose(file);

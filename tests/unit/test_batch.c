@@ -5,6 +5,8 @@
 #include "context.h"
 #include "networks.h"
 
+#include "bayes/inference.h"
+
 #include <stdlib.h>
 
 enum { JOBS = 60, STATES = 64 };
@@ -170,6 +172,113 @@ static void test_arguments(void **state)
     llmsched_network_release(n);
 }
 
+/* The quick way and the careful one: marginals, P(evidence), draws. */
+static void test_both_ways(void **state)
+{
+    (void)state;
+    lls_random random;
+    int possible = 0;
+    lls_random_seed(&random, 42);
+    for (uint32_t round = 0; round < 300; round++) {
+        const double likelihood[4] = {0.5, 2.0, 0.0, 1.0};
+        double quick[STATES], careful[STATES], p = 0.0, q = 0.0;
+        uint32_t drawn[NETWORK_NODES], again[NETWORK_NODES];
+        draft_random(&draft, &random, 1 + lls_random_below(&random, 14), 4, 3, 0.2);
+        llmsched_network *n = draft_build(&draft, context);
+        llmsched_inference *a = infer(n), *b = infer(n);
+        uint32_t size = lls_inference_offsets(a)[draft.count];
+        assert_true(a->posterior.usable);
+        b->posterior.usable = false;
+        for (uint32_t i = 0; i < draft.count; i++) {
+            uint32_t states = draft.nodes[i].state_count, what = lls_random_below(&random, 5);
+            uint32_t one = lls_random_below(&random, states);
+            for (int k = 0; k < 2; k++) {
+                llmsched_inference *inf = k == 0 ? a : b;
+                if (what == 0)
+                    assert_ok(llmsched_inference_set_state(inf, i, one, &err), err);
+                if (what == 1)
+                    assert_ok(llmsched_inference_set_likelihood(inf, i, likelihood, states, &err),
+                              err);
+            }
+        }
+        llmsched_status status = llmsched_inference_marginals(a, quick, size, &err);
+        assert_status(status, llmsched_inference_marginals(b, careful, size, &err), err);
+        if (status == LLMSCHED_OK) {
+            possible++;
+            for (uint32_t i = 0; i < size; i++)
+                assert_double_equal(quick[i], careful[i], 1e-13);
+            assert_ok(llmsched_inference_log_probability(a, &p, &err), err);
+            assert_ok(llmsched_inference_log_probability(b, &q, &err), err);
+            assert_double_equal(p, q, 1e-13);
+            lls_random same = random;
+            assert_ok(lls_inference_sample(a, &random, drawn, &err), err);
+            assert_ok(lls_inference_sample(b, &same, again, &err), err);
+            assert_memory_equal(drawn, again, draft.count * sizeof *drawn);
+        }
+        llmsched_inference_destroy(b);
+        llmsched_inference_destroy(a);
+        llmsched_network_release(n);
+    }
+    assert_true(possible > 200);
+}
+
+/* Cliques that take most of what is allowed: no tables beside them, the same answers. */
+static void test_large(void **state)
+{
+    (void)state;
+    enum { PARTS = 20, PARENTS = 15, NODES = PARTS * (PARENTS + 1) };
+    static lls_node_spec nodes[NODES];
+    static char names[NODES][16];
+    static uint32_t parents[NODES], jobs[2 * NODES];
+    static double out[4 * NODES], alone[2 * NODES];
+    const double coin[2] = {0.5, 0.5};
+    const size_t rows = (size_t)1 << PARENTS;
+    double *table = calloc(2 * rows, sizeof *table), information;
+    int32_t statuses[2];
+    llmsched_context_options options = {.size = sizeof options, .max_table = 2 * rows};
+    llmsched_context *own = NULL;
+    llmsched_network *n = NULL;
+    for (size_t row = 0; row < rows; row++) { /* the last parent decides */
+        table[2 * row] = row % 2 ? 0.25 : 1.0;
+        table[2 * row + 1] = 1.0 - table[2 * row];
+    }
+    for (uint32_t i = 0; i < NODES; i++) {
+        bool child = i % (PARENTS + 1) == PARENTS;
+        snprintf(names[i], sizeof names[i], "n%u", i);
+        parents[i] = i;
+        nodes[i] = (lls_node_spec){names[i],
+                                   2,
+                                   NULL,
+                                   child ? &parents[i - PARENTS] : NULL,
+                                   child ? PARENTS : 0u,
+                                   child ? table : coin};
+        jobs[i] = jobs[NODES + i] = UINT32_MAX;
+    }
+    jobs[NODES + PARENTS - 1] = 0; /* then the child is 0 */
+    jobs[PARENTS] = 1;
+    assert_ok(llmsched_context_create(&options, &own, &err), err);
+    assert_ok(lls_network_create(own, "", nodes, NODES, &n, &err), err);
+    llmsched_inference *inf = infer(n);
+    assert_ok(llmsched_inference_marginals(inf, alone, 2 * NODES, &err), err);
+    assert_double_equal(alone[2 * PARENTS], 0.625, 1e-14);
+    assert_ok(llmsched_inference_batch_marginals(inf, jobs, 2, out, statuses, &err), err);
+    assert_true(statuses[0] == LLMSCHED_OK && statuses[1] == LLMSCHED_OK);
+    assert_double_equal(out[2 * PARENTS - 1], 1.0, 1e-14);
+    assert_double_equal(out[2 * NODES + 2 * PARENTS], 1.0, 1e-14);
+    assert_memory_equal(out + 4 * PARENTS, alone + 4 * PARENTS, sizeof *out);
+    const uint32_t decides = PARENTS - 1;
+    assert_ok(llmsched_inference_mutual_information(inf, PARENTS, &decides, 1, &information, &err),
+              err);
+    assert_double_equal(information,
+                        -0.375 * log(0.375) - 0.625 * log(0.625) + 0.5 * 0.25 * log(0.25) +
+                            0.5 * 0.75 * log(0.75),
+                        1e-12);
+    llmsched_inference_destroy(inf);
+    llmsched_network_release(n);
+    llmsched_context_destroy(own);
+    free(table);
+}
+
 /* --- memory --------------------------------------------------------------------------- */
 
 static llmsched_status out_of_memory(llmsched_context *c, llmsched_error *e)
@@ -240,7 +349,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_bits),     cmocka_unit_test(test_own_evidence_stays),
-        cmocka_unit_test(test_arguments),     cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_both_ways),     cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_large),         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_no_allocation),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
