@@ -165,9 +165,12 @@ static void begin(searcher *s, uint32_t start)
         return;
     }
     (void)evaluate(s);
-    for (uint32_t i = 0; i < 2 + s->columns / 8; i++)
-        (void)move_to(s, lls_random_below(&s->random, s->columns),
-                      lls_random_below(&s->random, s->columns));
+    for (uint32_t i = 0; i < 2 + s->columns / 8; i++) {
+        /* One after the other: compilers differ in the order of arguments. */
+        uint32_t to = lls_random_below(&s->random, s->columns);
+        uint32_t from = lls_random_below(&s->random, s->columns);
+        (void)move_to(s, from, to);
+    }
 }
 
 static bool keep_if_better(searcher *s, double score)
