@@ -3,7 +3,7 @@
  * All marginals at once and in batches: the same bits as one by one, and where memory goes.
  */
 #include "context.h"
-#include "networks.h"
+#include "evidence.h"
 
 #include "bayes/inference.h"
 
@@ -13,13 +13,6 @@ enum { JOBS = 60, STATES = 64 };
 
 static llmsched_error err;
 static struct draft draft;
-
-static llmsched_inference *infer(const llmsched_network *network)
-{
-    llmsched_inference *inference = NULL;
-    assert_ok(llmsched_inference_create(network, &inference, &err), err);
-    return inference;
-}
 
 /* prefix: only nodes that come before all unobserved ones in the order of arcs, which draft_random
  * hides; so any node with an unobserved parent is unobserved. */

@@ -3,18 +3,10 @@
  * Joints, entropy and mutual information against enumeration and closed forms.
  */
 #include "context.h"
-#include "networks.h"
-#include "twin.h"
+#include "evidence.h"
 
 static llmsched_error err;
 static struct draft draft;
-
-static llmsched_inference *infer(const llmsched_network *network)
-{
-    llmsched_inference *inference = NULL;
-    assert_ok(llmsched_inference_create(network, &inference, &err), err);
-    return inference;
-}
 
 static double information(llmsched_inference *inf, uint32_t x, const uint32_t *others,
                           uint32_t count)
@@ -89,26 +81,6 @@ static void check_all(llmsched_inference *inf, const struct twin *t, lls_random 
     check_totals(inf, t);
 }
 
-static void draw_evidence(struct twin *t, llmsched_inference *inf, lls_random *random,
-                          double (*likelihoods)[8])
-{
-    llmsched_inference_clear(inf);
-    for (uint32_t i = 0; i < t->nodes; i++) {
-        uint32_t what = lls_random_below(random, 5);
-        t->observed[i] = what == 0 ? lls_random_below(random, t->states[i]) : UINT32_MAX;
-        t->likelihood[i] = what == 1 ? likelihoods[i] : NULL;
-        for (uint32_t s = 0; s < t->states[i]; s++)
-            likelihoods[i][s] =
-                s == 0 ? 3.0 : lls_random_below(random, 2) * lls_random_uniform(random);
-        if (what == 0)
-            assert_ok(llmsched_inference_set_state(inf, i, t->observed[i], &err), err);
-        else if (what == 1)
-            assert_ok(llmsched_inference_set_likelihood(inf, i, likelihoods[i], t->states[i], &err),
-                      err);
-    }
-    twin_update(t);
-}
-
 static void test_random_networks(void **state)
 {
     (void)state;
@@ -124,6 +96,7 @@ static void test_random_networks(void **state)
         struct twin t;
         twin_start(&t, n);
         for (int query = 0; query < 4; query++) {
+            llmsched_inference_clear(inf);
             draw_evidence(&t, inf, &random, likelihoods);
             if (t.total == 0.0)
                 continue;
