@@ -9,6 +9,8 @@
 #define SMALLEST_TOTAL (UINT64_C(1) << 22)
 /* No machine has more, and sums of such sizes cannot overflow. */
 #define LARGEST_TOTAL (UINT64_C(1) << 60)
+/* Entries of cliques from which on several orders are tried. */
+#define WORTH_A_SEARCH (UINT64_C(1) << 12)
 
 uint64_t lls_total_limit(const llmsched_context *context)
 {
@@ -80,8 +82,71 @@ static void rank_nodes(const llmsched_network *n, uint32_t *ranks, uint32_t *wai
     }
 }
 
+static llmsched_status too_wide(const llmsched_network *n, llmsched_error *err)
+{
+    return lls_fail(err, LLMSCHED_ERROR_LIMIT,
+                    "the network \"%.60s\" is too wide for exact inference: a clique would have "
+                    "more than max_table = %llu entries; use fewer parents or states, or a "
+                    "larger max_table",
+                    n->name, (unsigned long long)n->context->max_table);
+}
+
+/* Eliminates the moral graph by a rule; *total: entries of all cliques together. */
+static llmsched_status eliminate(lls_elimination *e, const llmsched_network *n,
+                                 lls_elimination_rule rule, uint64_t *total)
+{
+    if (!lls_elimination_reset(e, n->count))
+        return LLMSCHED_ERROR_MEMORY;
+    e->rule = rule;
+    for (uint32_t i = 0; i < n->count; i++)
+        e->states[i] = lls_states(n, i);
+    for (uint32_t i = 0; i < n->count; i++)
+        if (lls_states(n, i) > 1 && !connect_family(e, n, i))
+            return LLMSCHED_ERROR_MEMORY;
+    llmsched_status status = lls_elimination_run(e, n->context->max_table);
+    *total = 0;
+    for (uint32_t i = 0; i < e->order_count && *total < LARGEST_TOTAL; i++) {
+        uint64_t clique = e->states[e->order[i]];
+        for (uint32_t k = e->separator_start[i]; k < e->separator_start[i + 1]; k++)
+            clique = lls_times(clique, e->states[e->separators[k]]);
+        *total += clique;
+    }
+    return status;
+}
+
+static void swap(lls_elimination *a, lls_elimination *b)
+{
+    lls_elimination other = *a;
+    *a = *b;
+    *b = other;
+    a->heap.user = a;
+    b->heap.user = b;
+}
+
+/* The rule that suits a network differs; looking for it pays where the cliques are large. */
+static llmsched_status find_order(lls_elimination *e, const llmsched_network *n)
+{
+    uint64_t least, total;
+    lls_elimination other;
+    llmsched_status status = eliminate(e, n, LLS_ELIMINATION_FILL, &least), again = status;
+    lls_elimination_init(&other, n->context);
+    for (lls_elimination_rule rule = LLS_ELIMINATION_FILL + 1;
+         rule < LLS_ELIMINATION_RULES && again != LLMSCHED_ERROR_MEMORY; rule++) {
+        if (status == LLMSCHED_OK && least < WORTH_A_SEARCH)
+            break;
+        again = eliminate(&other, n, rule, &total);
+        if (again == LLMSCHED_OK && (status != LLMSCHED_OK || total < least)) {
+            swap(e, &other);
+            least = total;
+            status = LLMSCHED_OK;
+        }
+    }
+    lls_elimination_finish(&other);
+    return again == LLMSCHED_ERROR_MEMORY ? again : status;
+}
+
 /*
- * The order that min-fill found, turned so that causes stay for last: the same cliques, but
+ * The order that was found, turned so that causes stay for last: the same cliques, but
  * the tree's roots are where a run begins. What has been observed then lies above what has not, and
  * nothing needs to be sent up. The edges that were filled in make the graph chordal, so that it can
  * be eliminated without filling in more, of the vertices that allow it the last in rank first.
@@ -101,35 +166,20 @@ static llmsched_status turn_order(lls_elimination *e, const llmsched_network *n,
     llmsched_status status =
         done ? lls_elimination_run(&turned, n->context->max_table) : LLMSCHED_ERROR_MEMORY;
     turned.ranks = NULL;
-    lls_elimination swap = status == LLMSCHED_OK ? *e : turned;
     if (status == LLMSCHED_OK)
-        *e = turned;
-    e->heap.user = e;
-    swap.heap.user = &swap;
-    lls_elimination_finish(&swap);
+        swap(e, &turned);
+    lls_elimination_finish(&turned);
     return status == LLMSCHED_OK ? status : lls_fail_memory(err);
 }
 
 static llmsched_status order_nodes(lls_elimination *e, const llmsched_network *n,
                                    llmsched_error *err)
 {
-    if (!lls_elimination_reset(e, n->count))
-        return lls_fail_memory(err);
-    for (uint32_t i = 0; i < n->count; i++)
-        e->states[i] = lls_states(n, i);
-    for (uint32_t i = 0; i < n->count; i++)
-        if (lls_states(n, i) > 1 && !connect_family(e, n, i))
-            return lls_fail_memory(err);
-    llmsched_status status = lls_elimination_run(e, n->context->max_table);
-    if (status == LLMSCHED_ERROR_MEMORY)
-        return lls_fail_memory(err);
+    llmsched_status status = find_order(e, n);
     if (status == LLMSCHED_ERROR_LIMIT)
-        return lls_fail(
-            err, status,
-            "the network \"%.60s\" is too wide for exact inference: a clique would have "
-            "more than max_table = %llu entries; use fewer parents or states, or a "
-            "larger max_table",
-            n->name, (unsigned long long)n->context->max_table);
+        return too_wide(n, err);
+    if (status != LLMSCHED_OK)
+        return lls_fail_memory(err);
     uint32_t *ranks = lls_calloc(n->context, 3 * (size_t)n->count, sizeof *ranks);
     if (ranks == NULL)
         return lls_fail_memory(err);

@@ -11,8 +11,8 @@
 static int compare(const void *user, uint32_t a, uint32_t b)
 {
     const lls_elimination *e = user;
-    if (e->fill[a] != e->fill[b])
-        return e->fill[a] < e->fill[b] ? -1 : 1;
+    if (e->cost[a] != e->cost[b])
+        return e->cost[a] < e->cost[b] ? -1 : 1;
     if (e->ranks != NULL && e->ranks[a] != e->ranks[b])
         return e->ranks[a] > e->ranks[b] ? -1 : 1;
     if (e->weight[a] != e->weight[b])
@@ -35,7 +35,7 @@ static void free_arrays(lls_elimination *e)
     lls_free(c, e->neighbours);
     lls_free(c, e->states);
     lls_free(c, e->kept);
-    lls_free(c, e->fill);
+    lls_free(c, e->cost);
     lls_free(c, e->weight);
     lls_free(c, e->stale);
     lls_free(c, e->stale_list);
@@ -63,7 +63,7 @@ static bool enlarge(lls_elimination *e, uint32_t count)
         (fresh.neighbours = lls_calloc(c, n, sizeof *fresh.neighbours)) != NULL &&
         (fresh.states = lls_calloc(c, n, sizeof *fresh.states)) != NULL &&
         (fresh.kept = lls_calloc(c, n, sizeof *fresh.kept)) != NULL &&
-        (fresh.fill = lls_calloc(c, n, sizeof *fresh.fill)) != NULL &&
+        (fresh.cost = lls_calloc(c, n, sizeof *fresh.cost)) != NULL &&
         (fresh.weight = lls_calloc(c, n, sizeof *fresh.weight)) != NULL &&
         (fresh.stale = lls_calloc(c, n, sizeof *fresh.stale)) != NULL &&
         (fresh.stale_list = lls_calloc(c, n, sizeof *fresh.stale_list)) != NULL &&
@@ -81,7 +81,7 @@ static bool enlarge(lls_elimination *e, uint32_t count)
     e->neighbours = fresh.neighbours;
     e->states = fresh.states;
     e->kept = fresh.kept;
-    e->fill = fresh.fill;
+    e->cost = fresh.cost;
     e->weight = fresh.weight;
     e->stale = fresh.stale;
     e->stale_list = fresh.stale_list;
@@ -99,6 +99,7 @@ bool lls_elimination_reset(lls_elimination *e, uint32_t count)
         e->heap.positions[e->heap.items[i]] = LLS_NONE32;
     e->heap.count = 0;
     e->count = count;
+    e->rule = LLS_ELIMINATION_FILL;
     e->ranks = NULL;
     e->order_count = 0;
     e->stale_count = 0;
@@ -185,23 +186,34 @@ static uint64_t joint_states(const lls_elimination *e, uint32_t v)
     return product;
 }
 
+/* What it costs to connect two neighbours of a vertex within the limit: 2^60 at most. */
+static uint64_t edge_cost(const lls_elimination *e, uint32_t a, uint32_t b)
+{
+    return e->rule == LLS_ELIMINATION_WEIGHTED_FILL ? e->states[a] * e->states[b] : 1;
+}
+
 /*
  * A vertex within the limit has at most 60 neighbours, so that counting pairs stays cheap; one
- * beyond it cannot go now, and its count would not matter.
+ * beyond it cannot go now, and its cost would not matter.
  */
 static void count_key(lls_elimination *e, uint32_t v)
 {
     const lls_neighbours *list = &e->neighbours[v];
     e->weight[v] = joint_states(e, v);
     if (e->weight[v] > e->limit) {
-        e->weight[v] = e->fill[v] = UINT64_MAX;
+        e->weight[v] = e->cost[v] = UINT64_MAX;
         return;
     }
-    uint64_t missing = 0;
+    uint64_t cost = 0;
     for (uint32_t i = 0; i < list->count; i++)
-        for (uint32_t j = i + 1; j < list->count; j++)
-            missing += !adjacent(e, list->items[i], list->items[j]);
-    e->fill[v] = missing;
+        for (uint32_t j = i + 1; j < list->count && cost < LARGEST_LIMIT; j++)
+            if (!adjacent(e, list->items[i], list->items[j]))
+                cost += edge_cost(e, list->items[i], list->items[j]);
+    if (e->rule == LLS_ELIMINATION_WEIGHT && cost > 0)
+        cost = e->weight[v];
+    if (e->rule == LLS_ELIMINATION_SEPARATOR && cost > 0)
+        cost = e->weight[v] / e->states[v];
+    e->cost[v] = cost;
 }
 
 static void mark(lls_elimination *e, uint32_t v)
@@ -212,7 +224,7 @@ static void mark(lls_elimination *e, uint32_t v)
     e->stale_list[e->stale_count++] = v;
 }
 
-/* A new edge changes the fill of whoever neighbours both its ends. */
+/* A new edge changes the cost of whoever neighbours both its ends. */
 static void mark_between(lls_elimination *e, uint32_t a, uint32_t b)
 {
     const lls_neighbours *x = &e->neighbours[a], *y = &e->neighbours[b];
@@ -290,7 +302,7 @@ llmsched_status lls_elimination_run(lls_elimination *e, uint64_t limit)
             return LLMSCHED_ERROR_MEMORY;
     }
     for (uint32_t v = lls_heap_top(&e->heap); v != LLS_NONE32; v = lls_heap_top(&e->heap)) {
-        if (e->fill[v] == UINT64_MAX)
+        if (e->cost[v] == UINT64_MAX)
             return LLMSCHED_ERROR_LIMIT;
         if (!eliminate(e, v))
             return LLMSCHED_ERROR_MEMORY;

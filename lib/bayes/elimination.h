@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Order of elimination of an undirected graph by min-fill: next goes the vertex whose neighbours
- * lack the fewest edges among them; ties: the fewest joint states of vertex and neighbours, then
- * the lowest number.
+ * Order of elimination of an undirected graph, vertex by vertex by a rule: next goes the vertex
+ * that costs least; ties: the fewest joint states of vertex and neighbours, then the lowest number.
+ * A vertex whose neighbours are all connected costs nothing under any rule.
  */
 #ifndef LLS_BAYES_ELIMINATION_H
 #define LLS_BAYES_ELIMINATION_H
 
 #include "base/internal.h"
+
+typedef enum lls_elimination_rule {
+    LLS_ELIMINATION_FILL,          /* edges missing among the neighbours */
+    LLS_ELIMINATION_WEIGHTED_FILL, /* the same, each counting the joint states of its ends */
+    LLS_ELIMINATION_WEIGHT,        /* joint states of vertex and neighbours */
+    LLS_ELIMINATION_SEPARATOR,     /* joint states of the neighbours */
+    LLS_ELIMINATION_RULES
+} lls_elimination_rule;
 
 typedef struct lls_neighbours {
     uint32_t *items; /* ascending */
@@ -22,14 +30,15 @@ typedef struct lls_elimination {
     lls_neighbours *neighbours;
     uint64_t *states; /* per vertex, set by the caller; one-state vertices must have no edges */
     uint8_t *kept;    /* per vertex, set by the caller: 1 is never eliminated */
-    uint64_t *fill;   /* edges missing among the neighbours; UINT64_MAX: too large to eliminate */
+    uint64_t *cost;   /* by the rule; UINT64_MAX: too large to eliminate */
     uint64_t *weight; /* joint states of vertex and neighbours */
-    uint8_t *stale;   /* fill and weight are to be counted again */
+    uint8_t *stale;   /* cost and weight are to be counted again */
     uint32_t *stale_list;
     uint32_t stale_count;
     lls_heap heap;
     uint64_t limit;
-    const uint32_t *ranks; /* per vertex: of equal fill, the greatest goes first; NULL: by weight */
+    lls_elimination_rule rule; /* set by the caller after a reset, which makes it FILL */
+    const uint32_t *ranks; /* per vertex: of equal cost, the greatest goes first; NULL: by weight */
 
     /* The result: who went in which order, and its neighbours then. */
     uint32_t *order;
