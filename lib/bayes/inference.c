@@ -248,6 +248,8 @@ llmsched_status llmsched_inference_marginal(llmsched_inference *inference, uint3
                         "marginal: room for %u values, node %u \"%.60s\" has %u states", count,
                         node, inference->network->names[node],
                         lls_states(inference->network, node));
+    if (lls_pruned_marginal(inference, node, probabilities))
+        return LLMSCHED_OK;
     if (lls_posterior_update(inference)) {
         lls_posterior_marginal(inference, node, probabilities);
         return LLMSCHED_OK;

@@ -11,7 +11,9 @@ bool lls_joint_init(lls_joint *joint, const llmsched_context *context, uint32_t 
     memset(joint, 0, sizeof *joint);
     joint->context = context;
     lls_elimination_init(&joint->elimination, context);
-    return (joint->ancestor = lls_calloc(context, n, sizeof *joint->ancestor)) != NULL &&
+    return (joint->checked = lls_calloc(context, n, sizeof *joint->checked)) != NULL &&
+           (joint->kinds = lls_calloc(context, n, sizeof *joint->kinds)) != NULL &&
+           (joint->ancestor = lls_calloc(context, n, sizeof *joint->ancestor)) != NULL &&
            (joint->reached = lls_calloc(context, n, sizeof *joint->reached)) != NULL &&
            (joint->stop = lls_calloc(context, n, sizeof *joint->stop)) != NULL &&
            (joint->seen = lls_calloc(context, n, sizeof *joint->seen)) != NULL &&
@@ -34,6 +36,8 @@ void lls_joint_finish(lls_joint *joint)
     lls_free(c, joint->reached);
     lls_free(c, joint->stop);
     lls_free(c, joint->seen);
+    lls_free(c, joint->checked);
+    lls_free(c, joint->kinds);
     lls_free(c, joint->stack);
     lls_free(c, joint->hidden);
     lls_free(c, joint->families);
@@ -202,12 +206,6 @@ static bool add_message(lls_joint *j, uint32_t bucket, uint64_t *arena)
 
 /* --- plan --------------------------------------------------------------------------------- */
 
-typedef struct plan {
-    uint64_t messages; /* entries of all messages together */
-    uint64_t clique;   /* entries of the largest product */
-    uint32_t operands, loops;
-} plan;
-
 /* Places instead of vertices in the separators of the elimination, ascending. */
 static void rename_separators(lls_joint *j)
 {
@@ -224,7 +222,7 @@ static void rename_separators(lls_joint *j)
 }
 
 static void measure_bucket(const lls_joint *j, uint32_t bucket, uint32_t dims, uint64_t entries,
-                           plan *p)
+                           lls_joint_plan *p)
 {
     uint32_t operands = 0;
     for (uint32_t f = j->head[bucket]; f != LLS_NONE32; f = j->factors[f].next)
@@ -232,6 +230,7 @@ static void measure_bucket(const lls_joint *j, uint32_t bucket, uint32_t dims, u
     p->operands = operands > p->operands ? operands : p->operands;
     p->loops = operands * dims > p->loops ? operands * dims : p->loops;
     p->clique = entries > p->clique ? entries : p->clique;
+    p->work += (double)operands * (double)entries;
 }
 
 static uint64_t clique_entries(const lls_joint *j, uint32_t bucket)
@@ -243,13 +242,12 @@ static uint64_t clique_entries(const lls_joint *j, uint32_t bucket)
     return entries;
 }
 
-static llmsched_status make_plan(llmsched_inference *inf, uint32_t count, uint64_t size, plan *p,
+static llmsched_status make_plan(llmsched_inference *inf, uint32_t count, lls_joint_plan *p,
                                  llmsched_error *err)
 {
     lls_joint *j = &inf->joint;
     const lls_elimination *e = &j->elimination;
     bool done = true;
-    *p = (plan){0};
     j->factor_count = j->scope_count = 0;
     for (uint32_t b = 0; b <= e->order_count; b++)
         j->head[b] = LLS_NONE32;
@@ -266,7 +264,7 @@ static llmsched_status make_plan(llmsched_inference *inf, uint32_t count, uint64
         if (p->messages > lls_total_limit(inf->context))
             return too_wide(inf, err);
     }
-    measure_bucket(j, e->order_count, count, size, p);
+    measure_bucket(j, e->order_count, count, p->size, p);
     return done ? LLMSCHED_OK : lls_fail_memory(err);
 }
 
@@ -320,48 +318,60 @@ static void run_plan(lls_joint *j, uint32_t count, double *clique, double *resul
     run_bucket(j, e->order_count, places, extents, count, 0, clique, result);
 }
 
-static bool reserve_plan(lls_joint *j, const plan *p, uint64_t size)
+static bool reserve_plan(lls_joint *j, const lls_joint_plan *p)
 {
     return lls_grow(j->context, (void **)&j->operands, &j->operand_capacity, p->operands,
                     sizeof *j->operands) &&
            lls_grow(j->context, (void **)&j->loops, &j->loop_capacity, p->loops,
                     sizeof *j->loops) &&
            lls_grow(j->context, (void **)&j->arena, &j->arena_capacity,
-                    p->messages + p->clique + size, sizeof *j->arena);
+                    p->messages + p->clique + p->size, sizeof *j->arena);
 }
 
-llmsched_status lls_joint_table(llmsched_inference *inference, const uint32_t *nodes,
-                                uint32_t count, const double **table, uint64_t *size,
-                                llmsched_error *err)
+llmsched_status lls_joint_prepare(llmsched_inference *inference, const uint32_t *nodes,
+                                  uint32_t count, lls_joint_plan *plan, llmsched_error *err)
 {
-    lls_joint *j = &inference->joint;
-    uint64_t entries = 1;
-    plan p;
+    *plan = (lls_joint_plan){.size = 1};
     for (uint32_t i = 0; i < count; i++)
-        entries = lls_times(entries, lls_states(inference->network, nodes[i]));
-    if (entries > inference->context->max_table)
+        plan->size = lls_times(plan->size, lls_states(inference->network, nodes[i]));
+    if (plan->size > inference->context->max_table)
         return too_wide(inference, err);
     lls_mark_ancestors(inference, nodes, count);
     lls_reach(inference, nodes, count);
     llmsched_status status = order_hidden(inference, nodes, count, err);
-    if (status == LLMSCHED_OK)
-        status = make_plan(inference, count, entries, &p, err);
-    if (status == LLMSCHED_OK && !reserve_plan(j, &p, entries))
-        status = lls_fail_memory(err);
-    if (status != LLMSCHED_OK)
-        return status;
-    double *clique = j->arena + p.messages, *result = clique + p.clique;
+    return status == LLMSCHED_OK ? make_plan(inference, count, plan, err) : status;
+}
+
+llmsched_status lls_joint_run(llmsched_inference *inference, uint32_t count,
+                              const lls_joint_plan *plan, const double **table, llmsched_error *err)
+{
+    lls_joint *j = &inference->joint;
+    if (!reserve_plan(j, plan))
+        return lls_fail_memory(err);
+    double *clique = j->arena + plan->messages, *result = clique + plan->clique;
     run_plan(j, count, clique, result);
-    double sum = lls_row_sum(result, entries);
+    double sum = lls_row_sum(result, plan->size);
     if (!(sum >
           0.0)) /* possible evidence, as collect found, but in this order of products it vanishes */
         return lls_fail(
             err, LLMSCHED_ERROR_LIMIT,
             "the evidence is less likely than double precision can tell: use likelihoods "
             "that differ less");
-    for (uint64_t i = 0; i < entries; i++)
+    for (uint64_t i = 0; i < plan->size; i++)
         result[i] /= sum;
     *table = result;
-    *size = entries;
     return LLMSCHED_OK;
+}
+
+llmsched_status lls_joint_table(llmsched_inference *inference, const uint32_t *nodes,
+                                uint32_t count, const double **table, uint64_t *size,
+                                llmsched_error *err)
+{
+    lls_joint_plan plan;
+    llmsched_status status = lls_joint_prepare(inference, nodes, count, &plan, err);
+    if (status == LLMSCHED_OK)
+        status = lls_joint_run(inference, count, &plan, table, err);
+    if (status == LLMSCHED_OK)
+        *size = plan.size;
+    return status;
 }

@@ -23,11 +23,21 @@ typedef struct lls_joint_factor {
     uint32_t next;         /* in the same bucket; LLS_NONE32 ends */
 } lls_joint_factor;
 
+/* What a table will take. */
+typedef struct lls_joint_plan {
+    uint64_t size;     /* entries of the table */
+    uint64_t messages; /* entries of all messages together */
+    uint64_t clique;   /* entries of the largest product */
+    double work;       /* entries of all products, counted once per factor */
+    uint32_t operands, loops;
+} lls_joint_plan;
+
 /* Scratch, kept from call to call; it only grows. */
 typedef struct lls_joint {
     const llmsched_context *context;
     /* Per node. */
-    bool *ancestor, *reached, *stop, *seen;
+    bool *ancestor, *reached, *stop, *seen, *checked;
+    uint8_t *kinds; /* of tables, as pruned.c tells them apart; 0: not looked at yet */
     uint32_t *stack, *hidden, *families, *place;
     uint32_t *head, *tail; /* per bucket, one more than nodes */
     size_t *extents;       /* per place */
@@ -44,6 +54,10 @@ typedef struct lls_joint {
     uint32_t operand_capacity, loop_capacity;
     double *arena;
     uint32_t arena_capacity;
+
+    /* What pruned.c has worked under the evidence with this fingerprint. */
+    uint64_t fingerprint;
+    double spent;
 } lls_joint;
 
 bool lls_joint_init(lls_joint *joint, const llmsched_context *context, uint32_t nodes);
@@ -71,5 +85,19 @@ void lls_reach(llmsched_inference *inference, const uint32_t *nodes, uint32_t co
 llmsched_status lls_joint_table(llmsched_inference *inference, const uint32_t *nodes,
                                 uint32_t count, const double **table, uint64_t *size,
                                 llmsched_error *err);
+/* The same in two steps. */
+llmsched_status lls_joint_prepare(llmsched_inference *inference, const uint32_t *nodes,
+                                  uint32_t count, lls_joint_plan *plan, llmsched_error *err);
+llmsched_status lls_joint_run(llmsched_inference *inference, uint32_t count,
+                              const lls_joint_plan *plan, const double **table,
+                              llmsched_error *err);
+
+/* --- pruned.c ----------------------------------------------------------------------- */
+
+/*
+ * P(node | evidence) without the clique tree, where that is not up to date and bringing it there
+ * takes more work. false: ask the tree; nothing is said about the evidence.
+ */
+bool lls_pruned_marginal(llmsched_inference *inference, uint32_t node, double *out);
 
 #endif
