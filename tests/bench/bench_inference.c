@@ -4,16 +4,15 @@
  *
  *     bench_inference [--short] [--growth] [--json FILE] [--export FOLDER]
  *
- * --growth adds how time and memory grow with stages, states, width and jobs.
- * --export writes each network and the first queries with their answers, for other engines to
- * check.
+ * --growth prints only how time and memory grow with stages, states, width and jobs.
+ * --export writes each network, for bench_peers and other engines.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "networks.h"
 
 #include <time.h>
 
-enum { QUERIES = 1024, EXPORTED = 60 };
+enum { QUERIES = 1024 };
 
 typedef struct result {
     const char *name;
@@ -246,30 +245,13 @@ static FILE *open_in(const char *folder, const char *name, const char *suffix)
     return file;
 }
 
-static void export(const char *folder, const char *name, llmsched_inference *inf,
-                   const bench_query *queries, double *out)
+static void export(const char *folder, const char *name, const llmsched_network *network)
 {
     llmsched_text *text = NULL;
-    const uint32_t *offsets = lls_inference_offsets(inf);
-    uint32_t nodes = llmsched_network_node_count(inf->network);
     FILE *file = open_in(folder, name, ".json");
-    bench_require(llmsched_network_to_json(inf->network, &text, &err), &err);
+    bench_require(llmsched_network_to_json(network, &text, &err), &err);
     fwrite(llmsched_text_data(text), 1, llmsched_text_length(text), file);
     llmsched_text_destroy(text);
-    fclose(file);
-    file = open_in(folder, name, ".queries.json");
-    for (int q = 0; q < EXPORTED; q++) {
-        tell(inf, &queries[q]);
-        ask(inf, out);
-        fprintf(file, "%s{\"observed\": [", q == 0 ? "[" : ",\n ");
-        for (uint32_t i = 0; i < queries[q].length; i++)
-            fprintf(file, "%s%u", i == 0 ? "" : ", ", queries[q].states[i]);
-        fprintf(file, "], \"marginals\": [");
-        for (uint32_t i = 0; i < offsets[nodes]; i++)
-            fprintf(file, "%s%.17g", i == 0 ? "" : ", ", out[i]);
-        fprintf(file, "]}");
-    }
-    fprintf(file, "]\n");
     fclose(file);
 }
 
@@ -316,7 +298,7 @@ static void measure(const llmsched_network *network, const char *folder, result 
     measure_batch(inf, r->nodes, &r->first_batch_rate, r);
     measure_pairs(inf, queries, r->nodes, r);
     if (folder != NULL)
-        export(folder, r->name, inf, queries, out);
+        export(folder, r->name, network);
     free(out);
     free(queries);
     llmsched_inference_destroy(inf);
@@ -368,32 +350,149 @@ static void write_json(const char *path, const result *results, size_t count, do
     fclose(file);
 }
 
-static void grow(llmsched_context *context, const char *what, bench_shape shape, uint32_t nodes,
-                 uint32_t states, uint32_t window)
+/* --- growth ------------------------------------------------------------------------------ */
+
+/* Points of a curve, for the exponent of y ~ x^b by least squares of the logarithms. */
+typedef struct curve {
+    uint32_t count;
+    double x, y, xx, xy;
+} curve;
+
+static void add_point(curve *c, double x, double y)
 {
-    result r = {.name = what};
+    x = log(x);
+    y = log(y);
+    c->count++;
+    c->x += x;
+    c->y += y;
+    c->xx += x * x;
+    c->xy += x * y;
+}
+
+static double exponent_of(const curve *c)
+{
+    double n = c->count;
+    return (n * c->xy - c->x * c->y) / (n * c->xx - c->x * c->x);
+}
+
+/* Least of several passes, which neighbours on the machine disturb least. */
+static double time_queries(llmsched_inference *inf, const bench_query *queries, double *out)
+{
+    double least = INFINITY;
+    for (int k = 0; k < 30; k++) {
+        double begin = now();
+        for (int q = 0; q < QUERIES / 4; q++) {
+            tell(inf, &queries[q]);
+            ask(inf, out);
+        }
+        least = fmin(least, (now() - begin) / (QUERIES / 4));
+    }
+    return least;
+}
+
+/* Seconds a job in a call of so many jobs, other ones in each call: the least again. */
+static double time_jobs(llmsched_inference *inf, uint32_t jobs)
+{
+    double least = INFINITY;
+    uint32_t nodes = llmsched_network_node_count(inf->network);
+    uint32_t *states = calloc((size_t)jobs * nodes, sizeof *states);
+    int32_t *statuses = calloc(jobs, sizeof *statuses);
+    size_t size = (size_t)jobs * lls_inference_offsets(inf)[nodes] * sizeof(double);
+    double *out = malloc(size);
+    memset(out, 1, size);
+    for (uint64_t k = 0; k < (jobs > 1024 ? 4 : 12); k++) {
+        bench_query *queries = bench_queries(inf->network, jobs, 200 + k);
+        for (uint32_t q = 0; q < jobs; q++)
+            for (uint32_t i = 0; i < nodes; i++)
+                states[q * nodes + i] = i < queries[q].length ? queries[q].states[i] : UINT32_MAX;
+        free(queries);
+        double begin = now();
+        bench_require(llmsched_inference_batch_marginals(inf, states, jobs, out, statuses, &err),
+                      &err);
+        least = fmin(least, (now() - begin) / jobs);
+    }
+    free(out);
+    free(statuses);
+    free(states);
+    return least;
+}
+
+/* What grows: the x of the two curves. */
+typedef enum axis { BY_STAGES, BY_STATES, BY_CLIQUE } axis;
+
+static void grow(llmsched_context *context, axis by, bench_shape shape, uint32_t nodes,
+                 uint32_t states, uint32_t window, curve *single, curve *batch)
+{
+    result r = {.name = ""};
     llmsched_network *network = bench_network(context, shape, nodes, states, window, 3);
-    measure(network, NULL, &r);
-    printf("%-8s %6u %6u %6u %10llu %10.2f %10.2f %10.1f %10.1f\n", what, nodes, states,
-           shape == BENCH_DAG ? window : 1, (unsigned long long)r.largest_clique, 1e6 * r.median_s,
-           1e6 / r.batch_rate, 1e6 * r.compile_s, r.bytes / 1024);
+    double begin = now();
+    allocated = 0.0;
+    llmsched_inference *inf = bench_inference(network);
+    r.compile_s = now() - begin;
+    r.bytes = allocated;
+    r.largest_clique = inf->tree.largest_clique;
+    bench_query *queries = bench_queries(network, QUERIES, 1);
+    double *out = calloc(lls_inference_offsets(inf)[nodes], sizeof *out);
+    double query = time_queries(inf, queries, out);
+    double job = time_jobs(inf, QUERIES);
+    printf("%-8s %6u %6u %6u %10llu %10.2f %10.3f %10.1f %10.1f\n",
+           shape == BENCH_DAG ? "dag" : "chain", nodes, states, shape == BENCH_DAG ? window : 1,
+           (unsigned long long)r.largest_clique, 1e6 * query, 1e6 * job, 1e6 * r.compile_s,
+           r.bytes / 1024);
+    double x = by == BY_STAGES ? nodes : by == BY_STATES ? states : (double)r.largest_clique;
+    add_point(single, x, query);
+    add_point(batch, x, job);
+    free(out);
+    free(queries);
+    llmsched_inference_destroy(inf);
+    llmsched_network_release(network);
+}
+
+static void print_exponents(const char *what, const curve *single, const curve *batch)
+{
+    printf("  query ~ %s^%.2f, job of a batch ~ %s^%.2f\n", what, exponent_of(single), what,
+           exponent_of(batch));
+}
+
+static void grow_jobs(llmsched_context *context)
+{
+    llmsched_network *network = bench_network(context, BENCH_DAG, 20, 6, 4, 3);
+    llmsched_inference *inf = bench_inference(network);
+    curve c = {0};
+    printf("\n%-8s %12s %14s\n", "jobs", "us a job", "us altogether");
+    for (uint32_t jobs = 1; jobs <= 65536; jobs *= 4) {
+        double job = time_jobs(inf, jobs);
+        printf("%-8u %12.3f %14.1f\n", jobs, 1e6 * job, 1e6 * job * jobs);
+        add_point(&c, jobs, job * jobs);
+    }
+    printf("  batch ~ jobs^%.2f\n", exponent_of(&c));
+    llmsched_inference_destroy(inf);
     llmsched_network_release(network);
 }
 
 static void print_growth(llmsched_context *context)
 {
+    enum { CURVES = 5 };
+    static const char *names[CURVES] = {"stages", "states", "stages", "states", "clique"};
+    curve single[CURVES] = {{0}}, batch[CURVES] = {{0}};
     printf("\n%-8s %6s %6s %6s %10s %10s %10s %10s %10s\n", "shape", "stages", "states", "window",
-           "clique", "median us", "batch us", "compile us", "KiB");
-    for (uint32_t nodes = 5; nodes <= 40; nodes *= 2)
-        grow(context, "chain", BENCH_CHAIN, nodes, 6, 1);
-    for (uint32_t states = 2; states <= 10; states += 2)
-        grow(context, "chain", BENCH_CHAIN, 20, states, 1);
-    for (uint32_t nodes = 5; nodes <= 40; nodes *= 2)
-        grow(context, "dag", BENCH_DAG, nodes, 4, 4);
-    for (uint32_t states = 2; states <= 8; states += 2)
-        grow(context, "dag", BENCH_DAG, 20, states, 4);
-    for (uint32_t window = 2; window <= 7; window++)
-        grow(context, "dag", BENCH_DAG, 30, 4, window);
+           "clique", "query us", "job us", "compile us", "KiB");
+    for (uint32_t nodes = 5; nodes <= 80; nodes *= 2)
+        grow(context, BY_STAGES, BENCH_CHAIN, nodes, 6, 1, &single[0], &batch[0]);
+    print_exponents(names[0], &single[0], &batch[0]);
+    for (uint32_t states = 2; states <= 16; states += 2)
+        grow(context, BY_STATES, BENCH_CHAIN, 20, states, 1, &single[1], &batch[1]);
+    print_exponents(names[1], &single[1], &batch[1]);
+    for (uint32_t nodes = 5; nodes <= 80; nodes *= 2)
+        grow(context, BY_STAGES, BENCH_DAG, nodes, 4, 4, &single[2], &batch[2]);
+    print_exponents(names[2], &single[2], &batch[2]);
+    for (uint32_t states = 2; states <= 16; states += 2)
+        grow(context, BY_STATES, BENCH_DAG, 20, states, 3, &single[3], &batch[3]);
+    print_exponents(names[3], &single[3], &batch[3]);
+    for (uint32_t window = 2; window <= 9; window++)
+        grow(context, BY_CLIQUE, BENCH_DAG, 30, 4, window, &single[4], &batch[4]);
+    print_exponents(names[4], &single[4], &batch[4]);
+    grow_jobs(context);
 }
 
 int main(int argc, char **argv)
@@ -424,6 +523,11 @@ int main(int argc, char **argv)
                                     .release = count_release};
     llmsched_context_options options = {.size = sizeof options, .allocator = &allocator};
     bench_require(llmsched_context_create(&options, &context, &err), &err);
+    if (growth) {
+        print_growth(context);
+        llmsched_context_destroy(context);
+        return 0;
+    }
     llmsched_network *networks[3] = {bench_network(context, BENCH_CHAIN, 12, 6, 1, 5),
                                      bench_network(context, BENCH_TREE, 20, 6, 1, 6),
                                      bench_dag(context, 30, 6, 7776, &seed)};
@@ -436,8 +540,6 @@ int main(int argc, char **argv)
     print_table(results, 3, peak);
     if (json != NULL)
         write_json(json, results, 3, peak);
-    if (growth)
-        print_growth(context);
     llmsched_context_destroy(context);
     return 0;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How long learning takes: tables drawn from random networks, the order given and free. Prints a
- * table, or with --json one object; --csv FOLDER writes the tables for other programs.
+ * table, or with --json one object; --csv FOLDER writes the tables for other programs; --growth
+ * prints only how the time grows with rows and columns.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "llmsched/llmsched.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +32,7 @@ static const struct size SIZES[] = {
     {"10000x30-free", 10000, 30, 2, 6, LLMSCHED_ORDER_FREE},
 };
 
-enum { MOST_COLUMNS = 30, MOST_STATES = 6, REPEATS = 7 };
+enum { MOST_COLUMNS = 40, MOST_STATES = 6, REPEATS = 7 };
 
 /* --- tables --------------------------------------------------------------------------- */
 
@@ -125,9 +127,9 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Median seconds, and the score. */
+/* Median seconds, the least, and the score. */
 static double measure(llmsched_context *context, const struct size *size, const uint32_t *cells,
-                      uint32_t score_kind, double *score)
+                      uint32_t score_kind, double *score, double *least)
 {
     double times[REPEATS];
     const llmsched_table table = {
@@ -147,7 +149,45 @@ static double measure(llmsched_context *context, const struct size *size, const 
         llmsched_network_release(network);
     }
     qsort(times, REPEATS, sizeof *times, ascending);
+    *least = times[0];
     return times[REPEATS / 2];
+}
+
+/* --- growth ------------------------------------------------------------------------------- */
+
+/* Prints the curve and the exponent of seconds ~ x^b by least squares of the logarithms. */
+static void grow(llmsched_context *context, const struct size *sizes, uint32_t count, bool by_rows)
+{
+    double n = count, x = 0.0, y = 0.0, xx = 0.0, xy = 0.0, score;
+    printf("%10s %8s %12s\n", "rows", "columns", "least ms");
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t *cells = make_table(&sizes[i]);
+        if (cells == NULL)
+            exit(1);
+        double seconds;
+        (void)measure(context, &sizes[i], cells, LLMSCHED_SCORE_BIC, &score, &seconds);
+        double a = log(by_rows ? sizes[i].rows : sizes[i].columns), b = log(seconds);
+        printf("%10" PRIu32 " %8" PRIu32 " %12.3f\n", sizes[i].rows, sizes[i].columns,
+               1e3 * seconds);
+        x += a;
+        y += b;
+        xx += a * a;
+        xy += a * b;
+        free(cells);
+    }
+    printf("  learning ~ %s^%.2f\n", by_rows ? "rows" : "columns",
+           (n * xy - x * y) / (n * xx - x * x));
+}
+
+static void print_growth(llmsched_context *context)
+{
+    struct size sizes[5];
+    for (uint32_t i = 0, rows = 100; i < 5; i++, rows *= 10)
+        sizes[i] = (struct size){"rows", rows, 20, 2, 6, LLMSCHED_ORDER_GIVEN};
+    grow(context, sizes, 5, true);
+    for (uint32_t i = 0, columns = 5; i < 4; i++, columns *= 2)
+        sizes[i] = (struct size){"columns", 5000, columns, 2, 6, LLMSCHED_ORDER_GIVEN};
+    grow(context, sizes, 4, false);
 }
 
 int main(int argc, char **argv)
@@ -157,6 +197,11 @@ int main(int argc, char **argv)
     llmsched_context *context = NULL;
     if (llmsched_context_create(NULL, &context, NULL) != LLMSCHED_OK)
         return 1;
+    if (argc > 1 && strcmp(argv[1], "--growth") == 0) {
+        print_growth(context);
+        llmsched_context_destroy(context);
+        return 0;
+    }
     if (json)
         printf("{\"format\":\"llmsched-bench-learn-1\",\"results\":[");
     else
@@ -169,7 +214,8 @@ int main(int argc, char **argv)
             write_csv(folder, &SIZES[i], cells);
         for (uint32_t kind = LLMSCHED_SCORE_BIC; kind <= LLMSCHED_SCORE_BDEU; kind++) {
             const char *name = kind == LLMSCHED_SCORE_BIC ? "bic" : "bdeu";
-            double score, seconds = measure(context, &SIZES[i], cells, kind, &score);
+            double score, least;
+            double seconds = measure(context, &SIZES[i], cells, kind, &score, &least);
             if (json)
                 printf(
                     "%s\n{\"table\":\"%s\",\"score\":\"%s\",\"seconds\":%.9f,\"log_score\":%.17g}",

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BENCH_NODES = 64, BENCH_PARENTS = 3 };
+enum { BENCH_NODES = 80, BENCH_PARENTS = 3 };
 
 typedef enum bench_shape { BENCH_CHAIN, BENCH_TREE, BENCH_DAG } bench_shape;
 
