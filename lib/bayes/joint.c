@@ -83,14 +83,14 @@ static llmsched_status too_wide(const llmsched_inference *inf, llmsched_error *e
                     (unsigned long long)inf->context->max_table);
 }
 
-/* Afterwards place[] holds the places, and extents[] the states at each. */
-static llmsched_status order_hidden(llmsched_inference *inf, const uint32_t *nodes, uint32_t count,
-                                    llmsched_error *err)
+static llmsched_status eliminate(llmsched_inference *inf, const uint32_t *nodes, uint32_t count,
+                                 lls_elimination_rule rule)
 {
     lls_joint *j = &inf->joint;
     lls_elimination *e = &j->elimination;
     if (!lls_elimination_reset(e, j->hidden_count))
-        return lls_fail_memory(err);
+        return LLMSCHED_ERROR_MEMORY;
+    e->rule = rule;
     for (uint32_t v = 0; v < j->hidden_count; v++) {
         j->place[j->hidden[v]] = v;
         e->states[v] = lls_states(inf->network, j->hidden[v]);
@@ -98,8 +98,20 @@ static llmsched_status order_hidden(llmsched_inference *inf, const uint32_t *nod
     for (uint32_t i = 0; i < count; i++)
         e->kept[j->place[nodes[i]]] = 1;
     if (!connect_families(inf))
-        return lls_fail_memory(err);
-    llmsched_status status = lls_elimination_run(e, inf->context->max_table);
+        return LLMSCHED_ERROR_MEMORY;
+    return lls_elimination_run(e, inf->context->max_table);
+}
+
+/* Afterwards place[] holds the places, and extents[] the states at each. */
+static llmsched_status order_hidden(llmsched_inference *inf, const uint32_t *nodes, uint32_t count,
+                                    llmsched_error *err)
+{
+    lls_joint *j = &inf->joint;
+    lls_elimination *e = &j->elimination;
+    llmsched_status status = LLMSCHED_ERROR_LIMIT;
+    for (lls_elimination_rule rule = LLS_ELIMINATION_FILL;
+         rule < LLS_ELIMINATION_RULES && status == LLMSCHED_ERROR_LIMIT; rule++)
+        status = eliminate(inf, nodes, count, rule);
     if (status == LLMSCHED_ERROR_LIMIT)
         return too_wide(inf, err);
     if (status != LLMSCHED_OK)

@@ -267,6 +267,8 @@ def ask(folder, network, questions):
     paths = [os.path.join(folder, name) for name in ("network.json", "questions.json", "answers.json")]
     support.write_json(paths[0], network)
     support.write_json(paths[1], questions)
+    if os.path.exists(paths[2]):
+        os.remove(paths[2])
     process = support.run("query", "--network", paths[0], "--queries", paths[1], "-o", paths[2])
     if process.returncode != 0 and "max_table" in process.stderr:
         assert not os.path.exists(paths[2]), process
