@@ -16,6 +16,13 @@
  * bucket's own node fastest; beliefs and lambdas leave the observed nodes out. Messages never leave
  * the range: the lambdas are scaled, and where a number could get lost in making the tables (an
  * entry far below any frequency) or the evidence comes out as impossible, propagate.c is asked.
+ *
+ * A bucket all of whose separator is observed is `cut` off: its belief is 1, its lambda a number
+ * that P(evidence) needs and no one else. Cuts part the tree into pieces, and an answer depends on
+ * its own piece and the states around it alone. Everything is kept from one answer to the next:
+ * when evidence changes, the lambdas above it in its piece are computed anew, and then the beliefs
+ * and marginals below any of these. What is kept is what would be computed again, by the same sums:
+ * answers depend on the evidence, not on how it came about.
  */
 #ifndef LLS_BAYES_POSTERIOR_H
 #define LLS_BAYES_POSTERIOR_H
@@ -37,6 +44,29 @@ typedef struct lls_step {
     uint64_t belief;      /* where its belief and its lambda stand */
 } lls_step;
 
+/* One of the separators that a node is in. */
+typedef struct lls_place {
+    uint32_t bucket, dim; /* its dim-th node */
+    size_t stride;        /* in the table */
+} lls_place;
+
+/* A bucket's separator under the evidence: what is not observed of it. */
+typedef struct lls_view {
+    uint64_t hidden, laid; /* bit d: the d-th node is not observed; and when it was laid out */
+    size_t offset;         /* of the observed states in the table */
+    size_t columns;        /* joint states of the others */
+    uint32_t count;        /* of the others: so many rows from the step's `dim` on */
+    bool touched;          /* evidence in the bucket, or below without a cut between */
+    bool zero;             /* it is cut, and says that the evidence is impossible */
+} lls_view;
+
+typedef struct lls_view_row {
+    uint32_t dim;   /* which of the separator's nodes */
+    size_t extent;  /* states */
+    size_t table;   /* steps in the table */
+    size_t compact; /* steps in belief and lambda */
+} lls_view_row;
+
 typedef struct lls_posterior {
     bool usable; /* false: too large, or numbers could get lost; propagate.c answers everything */
     const lls_kernels *kernels;
@@ -44,17 +74,28 @@ typedef struct lls_posterior {
     lls_step *steps;
     uint32_t *children, *dim_nodes;
     size_t *dim_strides;
+    uint32_t *place_offset; /* per node, and the end */
+    lls_place *places;
     double *tables;
 
-    /* Under the present evidence. */
-    bool stale;    /* something was said since lambdas were computed */
-    bool possible; /* they say so */
-    uint64_t epoch;
-    uint64_t *believed; /* per bucket: the epoch of its belief */
-    bool *touched;      /* per bucket: evidence in or below it */
-    int *exponents;     /* its lambda stands for 2^exponent times what it holds */
-    double *products;   /* of touched buckets, laid out as tables, observed nodes left out */
+    /* The evidence that all below stands for. */
+    bool stale;        /* something may have been said since */
+    uint32_t *applied; /* states, LLS_NONE32 */
+    bool *worded;      /* has a likelihood */
+    double *likelihoods;
+    uint32_t impossible; /* cut buckets that say so */
+
+    lls_view *views;
+    lls_view_row *rows;
+    int *exponents;   /* a lambda stands for 2^exponent times what it holds */
+    double *products; /* of touched buckets, laid out as tables, observed nodes left out */
     double *lambdas, *beliefs;
+    double *marginals;
+    /* Per bucket one bit. */
+    uint64_t *dirty;     /* lambda, or what is seen of the table, is not that of the evidence */
+    uint64_t *unsettled; /* nor are the marginal and the children's beliefs */
+    uint64_t *believed;  /* the belief is, where it is not cut */
+
     double *ratio; /* belief / lambda of one bucket */
     double *row;   /* states of one node */
     uint32_t *list;
@@ -63,14 +104,64 @@ typedef struct lls_posterior {
     size_t matrix_size; /* entries of each; 0: nodes have too many states */
 } lls_posterior;
 
+static inline bool lls_bit(const uint64_t *bits, uint32_t i)
+{
+    return bits[i / 64] >> i % 64 & 1;
+}
+
+static inline void lls_bit_set(uint64_t *bits, uint32_t i)
+{
+    bits[i / 64] |= UINT64_C(1) << i % 64;
+}
+
+static inline void lls_bit_clear(uint64_t *bits, uint32_t i)
+{
+    bits[i / 64] &= ~(UINT64_C(1) << i % 64);
+}
+
+/* Of a word that is not 0. */
+static inline uint32_t lls_lowest_bit(uint64_t word)
+{
+#if defined(__GNUC__)
+    return (uint32_t)__builtin_ctzll(word);
+#else
+    uint32_t bit = 0;
+    for (; (word & 1) == 0; word >>= 1)
+        bit++;
+    return bit;
+#endif
+}
+
+static inline uint32_t lls_highest_bit(uint64_t word)
+{
+#if defined(__GNUC__)
+    return 63 - (uint32_t)__builtin_clzll(word);
+#else
+    uint32_t bit = 0;
+    for (; word > 1; word >>= 1)
+        bit++;
+    return bit;
+#endif
+}
+
+static inline size_t lls_bit_words(uint32_t count)
+{
+    return ((size_t)count + 63) / 64;
+}
+
+static inline bool lls_is_cut(const lls_view *view)
+{
+    return view->hidden == 0;
+}
+
 /* Makes the tables; a collect without evidence must just have run. */
 llmsched_status lls_posterior_compile(llmsched_inference *inference, llmsched_error *err);
 void lls_posterior_finish(lls_posterior *posterior, const llmsched_context *context);
 
+/* Back to no evidence, nothing computed. */
+void lls_posterior_forget(llmsched_inference *inference);
 /* Computes the lambdas if need be. false: ask propagate.c, nothing is said about the evidence. */
 bool lls_posterior_update(llmsched_inference *inference);
-/* Forgets which buckets the evidence touched. */
-void lls_posterior_untouch(lls_posterior *posterior);
 /* The rest must follow an update that was true. */
 double lls_posterior_log_probability(const llmsched_inference *inference);
 void lls_posterior_marginals(llmsched_inference *inference, double *out);
@@ -80,6 +171,21 @@ void lls_posterior_marginal(llmsched_inference *inference, uint32_t node, double
  * likelihood, and all of its separator is observed.
  */
 void lls_posterior_below(llmsched_inference *inference, uint32_t bucket, double *out);
+
+/* --- posterior_evidence.c ------------------------------------------------------------------- */
+
+/*
+ * Compares the evidence with what was applied last, and marks as dirty the buckets of nodes whose
+ * evidence is another, and those that have them in their separators. false: nothing is new.
+ */
+bool lls_posterior_apply(llmsched_inference *inference);
+/* Brings the rows of a bucket's view up to date. */
+void lls_posterior_lay_out(llmsched_inference *inference, uint32_t bucket);
+
+/* --- posterior_up.c ------------------------------------------------------------------------- */
+
+/* Computes the lambda of a dirty bucket and its product, the children's being there. */
+void lls_posterior_raise(llmsched_inference *inference, uint32_t bucket);
 
 /* --- path.c ---------------------------------------------------------------------------- */
 

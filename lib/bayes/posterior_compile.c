@@ -22,8 +22,17 @@ void lls_posterior_finish(lls_posterior *p, const llmsched_context *context)
     lls_free(context, p->dim_nodes);
     lls_free(context, p->dim_strides);
     lls_free(context, p->tables);
+    lls_free(context, p->place_offset);
+    lls_free(context, p->places);
+    lls_free(context, p->applied);
+    lls_free(context, p->worded);
+    lls_free(context, p->likelihoods);
+    lls_free(context, p->views);
+    lls_free(context, p->rows);
+    lls_free(context, p->dirty);
+    lls_free(context, p->unsettled);
     lls_free(context, p->believed);
-    lls_free(context, p->touched);
+    lls_free(context, p->marginals);
     lls_free(context, p->exponents);
     lls_free(context, p->products);
     lls_free(context, p->lambdas);
@@ -44,6 +53,23 @@ static size_t most_states(const llmsched_network *n)
     return most;
 }
 
+static bool allocate_kept(lls_posterior *p, const llmsched_network *n, size_t count, size_t dims)
+{
+    const llmsched_context *c = n->context;
+    size_t states = n->state_offset[n->count], words = lls_bit_words((uint32_t)count);
+    return (p->place_offset = lls_calloc(c, count + 1, sizeof *p->place_offset)) != NULL &&
+           (p->places = lls_calloc(c, dims, sizeof *p->places)) != NULL &&
+           (p->applied = lls_calloc(c, count, sizeof *p->applied)) != NULL &&
+           (p->worded = lls_calloc(c, count, sizeof *p->worded)) != NULL &&
+           (p->likelihoods = lls_calloc(c, states, sizeof *p->likelihoods)) != NULL &&
+           (p->views = lls_calloc(c, count, sizeof *p->views)) != NULL &&
+           (p->rows = lls_calloc(c, dims, sizeof *p->rows)) != NULL &&
+           (p->dirty = lls_calloc(c, words, sizeof *p->dirty)) != NULL &&
+           (p->unsettled = lls_calloc(c, words, sizeof *p->unsettled)) != NULL &&
+           (p->believed = lls_calloc(c, words, sizeof *p->believed)) != NULL &&
+           (p->marginals = lls_calloc(c, states, sizeof *p->marginals)) != NULL;
+}
+
 static bool allocate(lls_posterior *p, const lls_tree *tree, const llmsched_network *n)
 {
     const llmsched_context *c = n->context;
@@ -60,8 +86,7 @@ static bool allocate(lls_posterior *p, const lls_tree *tree, const llmsched_netw
            (p->dim_nodes = lls_calloc(c, dims, sizeof *p->dim_nodes)) != NULL &&
            (p->dim_strides = lls_calloc(c, dims, sizeof *p->dim_strides)) != NULL &&
            (p->tables = lls_calloc(c, entries, sizeof *p->tables)) != NULL &&
-           (p->believed = lls_calloc(c, count, sizeof *p->believed)) != NULL &&
-           (p->touched = lls_calloc(c, count, sizeof *p->touched)) != NULL &&
+           allocate_kept(p, n, count, dims) &&
            (p->exponents = lls_calloc(c, count, sizeof *p->exponents)) != NULL &&
            (p->products = lls_calloc(c, entries, sizeof *p->products)) != NULL &&
            (p->lambdas = lls_calloc(c, messages, sizeof *p->lambdas)) != NULL &&
@@ -185,6 +210,26 @@ static void place_children(const llmsched_inference *inf, lls_posterior *p)
     }
 }
 
+/* Per node where it is in separators. */
+static void place_nodes(lls_posterior *p)
+{
+    const lls_step *last = p->count > 0 ? &p->steps[p->count - 1] : NULL;
+    const uint32_t dims = last != NULL ? last->dim + last->dims : 0;
+    for (uint32_t d = 0; d < dims; d++)
+        p->place_offset[p->dim_nodes[d] + 1]++;
+    for (uint32_t i = 0; i < p->count; i++)
+        p->place_offset[i + 1] += p->place_offset[i];
+    for (uint32_t i = p->count; i-- > 0;) /* from the back: offsets end where they shall begin */
+        for (uint32_t d = p->steps[i].dims; d-- > 0;) {
+            uint32_t at = p->steps[i].dim + d;
+            p->places[--p->place_offset[p->dim_nodes[at] + 1]] =
+                (lls_place){i, d, p->dim_strides[at]};
+        }
+    for (uint32_t i = 0; i < p->count; i++)
+        p->place_offset[i] = p->place_offset[i + 1];
+    p->place_offset[p->count] = dims;
+}
+
 /* --- tables ----------------------------------------------------------------------------- */
 
 /*
@@ -228,7 +273,6 @@ llmsched_status lls_posterior_compile(llmsched_inference *inference, llmsched_er
     const lls_tree *tree = &inference->tree;
     const llmsched_network *n = inference->network;
     uint32_t dim = 0;
-    p->stale = true;
     if (tree->clique_size > lls_total_limit(inference->context) / QUICK_SHARE)
         return LLMSCHED_OK;
     if (!allocate(p, tree, n))
@@ -237,6 +281,8 @@ llmsched_status lls_posterior_compile(llmsched_inference *inference, llmsched_er
     for (uint32_t i = 0; i < p->count; i++)
         place_step(inference, i, &dim);
     place_children(inference, p);
+    place_nodes(p);
+    lls_posterior_forget(inference);
     for (uint32_t i = 0; i < p->count; i++)
         fill_table(inference, &p->steps[i], &tree->buckets[i]);
     /* Collect ran without evidence: an outcome other than possible is an underflow. */

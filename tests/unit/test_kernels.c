@@ -145,7 +145,7 @@ static void test_networks(void **state)
         for (uint32_t set = 0; lls_kernels_at(set) != NULL; set++) {
             memset(got, 0, sizeof got);
             inf->posterior.kernels = lls_kernels_at(set);
-            inf->posterior.stale = true;
+            lls_posterior_forget(inf);
             if (lls_inference_marginals(inf, got, NULL) == LLMSCHED_OK)
                 assert_ok(llmsched_inference_log_probability(inf, &q, &err), err);
             if (set == 0) {
