@@ -8,53 +8,23 @@ static const double one = 1.0;
 
 /* --- what the evidence changed -------------------------------------------------------------- */
 
-/* The highest bit set below the end, which may be none: LLS_NONE32. */
-static uint32_t bit_below(const uint64_t *bits, uint32_t end)
-{
-    if (end == 0)
-        return LLS_NONE32;
-    uint32_t word = (end - 1) / 64;
-    uint64_t rest = bits[word] & (UINT64_MAX >> (63 - (end - 1) % 64));
-    while (rest == 0 && word > 0)
-        rest = bits[--word];
-    return rest != 0 ? word * 64 + lls_highest_bit(rest) : LLS_NONE32;
-}
-
-/* Lambdas of dirty buckets, and of those above them up to the next cut. */
-static void raise_dirty(llmsched_inference *inf)
-{
-    lls_posterior *p = &inf->posterior;
-    for (size_t word = 0; word < lls_bit_words(p->count); word++)
-        for (uint64_t rest = p->dirty[word]; rest != 0;) {
-            uint32_t bit = lls_lowest_bit(rest), i = (uint32_t)word * 64 + bit;
-            lls_view *v = &p->views[i];
-            bool spoke = v->touched;
-            lls_posterior_lay_out(inf, i);
-            lls_posterior_raise(inf, i);
-            if (!lls_is_cut(v) && (spoke || v->touched))
-                lls_bit_set(p->dirty, p->steps[i].parent); /* it comes later */
-            rest = p->dirty[word] & ~(UINT64_MAX >> (63 - bit));
-        }
-}
-
 /* What lies below a dirty bucket, down to the next cuts, has beliefs of the past. */
-static void unsettle_dirty(llmsched_inference *inf)
+static void unsettle(lls_posterior *p)
 {
-    lls_posterior *p = &inf->posterior;
-    for (uint32_t i = p->count; (i = bit_below(p->dirty, i)) != LLS_NONE32;) {
-        const lls_step *s = &p->steps[i];
-        lls_bit_clear(p->dirty, i);
-        lls_bit_clear(p->believed, i);
-        if (inf->observed[s->node] != LLS_NONE32 && lls_is_cut(&p->views[i])) {
-            lls_bit_clear(p->unsettled, i); /* its marginal is known, its children are cut */
-            continue;
+    for (uint32_t word = (uint32_t)lls_bit_words(p->count); word-- > 0;) {
+        const uint64_t known = p->known[word];
+        for (uint64_t rest = p->dirty[word] & ~known; rest != 0;) {
+            const uint32_t bit = lls_highest_bit(rest);
+            const lls_step *s = &p->steps[word * 64 + bit];
+            for (uint32_t k = 0; k < s->children; k++) {
+                const uint32_t child = p->children[s->child + k]; /* it comes later */
+                p->dirty[child / 64] |= (uint64_t)!lls_is_cut(&p->views[child]) << child % 64;
+            }
+            rest = p->dirty[word] & ~known & ((UINT64_C(1) << bit) - 1);
         }
-        lls_bit_set(p->unsettled, i);
-        for (uint32_t k = 0; k < s->children; k++) {
-            uint32_t child = p->children[s->child + k];
-            if (!lls_is_cut(&p->views[child]))
-                lls_bit_set(p->dirty, child);
-        }
+        p->unsettled[word] = (p->unsettled[word] | p->dirty[word]) & ~known;
+        p->believed[word] &= ~p->dirty[word];
+        p->dirty[word] = 0;
     }
 }
 
@@ -63,8 +33,8 @@ static void refresh(llmsched_inference *inf)
 {
     if (!lls_posterior_apply(inf))
         return;
-    raise_dirty(inf);
-    unsettle_dirty(inf);
+    lls_posterior_raise(inf);
+    unsettle(&inf->posterior);
 }
 
 bool lls_posterior_update(llmsched_inference *inference)
@@ -113,14 +83,21 @@ static void open_joint(llmsched_inference *inf, uint32_t bucket, joint *j)
 /* Sums what is not kept; bit d of kept: dimension d stays. */
 static void project(const llmsched_inference *inf, const joint *j, uint64_t kept, double *out)
 {
+    const lls_kernels *kernels = inf->posterior.kernels;
+    const uint32_t count = j->view->count;
     lls_axes stay, go;
+    if (j->lanes <= LLS_NARROW && (count == 0 || (count == 1 && !(kept >> j->rows[0].dim & 1)))) {
+        kernels->push(j->a, j->compact || count == 0 ? j->lanes : j->rows[0].table, j->b,
+                      j->view->columns, j->lanes, out);
+        return;
+    }
     stay.count = go.count = 0;
-    for (uint32_t k = 0; k < j->view->count; k++) {
+    for (uint32_t k = 0; k < count; k++) {
         const lls_view_row *r = &j->rows[k];
         lls_axes_push(kept >> r->dim & 1 ? &stay : &go, r->extent,
                       j->compact ? r->compact * j->lanes : r->table, r->compact);
     }
-    inf->posterior.kernels->reduce(j->a, j->b, &stay, &go, j->lanes, out);
+    kernels->reduce(j->a, j->b, &stay, &go, j->lanes, out);
 }
 
 /*
@@ -183,13 +160,11 @@ static void read_marginal(llmsched_inference *inf, uint32_t bucket, const joint 
     } else {
         project(inf, j, 0, to);
     }
-    double sum = lls_row_sum(to, s->states);
-    for (uint32_t i = 0; i < s->states; i++)
-        out[i] = to[i] / sum;
+    p->kernels->normalise(to, s->states, out);
 }
 
 /* The marginal of the bucket's node and the beliefs of its children, its own belief being there. */
-static void settle(llmsched_inference *inf, uint32_t bucket, double *out)
+static void settle(llmsched_inference *inf, uint32_t bucket)
 {
     const lls_posterior *p = &inf->posterior;
     const lls_step *s = &p->steps[bucket];
@@ -201,7 +176,7 @@ static void settle(llmsched_inference *inf, uint32_t bucket, double *out)
             push_belief(inf, bucket, child, &j);
     }
     if (inf->observed[s->node] == LLS_NONE32)
-        read_marginal(inf, bucket, &j, out + s->offset);
+        read_marginal(inf, bucket, &j, p->marginals + s->offset);
 }
 
 /* --- answers ------------------------------------------------------------------------------- */
@@ -209,10 +184,12 @@ static void settle(llmsched_inference *inf, uint32_t bucket, double *out)
 void lls_posterior_marginals(llmsched_inference *inference, double *out)
 {
     lls_posterior *p = &inference->posterior;
-    for (uint32_t i = p->count; (i = bit_below(p->unsettled, i)) != LLS_NONE32;) {
-        settle(inference, i, p->marginals);
-        lls_bit_clear(p->unsettled, i);
-    }
+    for (uint32_t word = (uint32_t)lls_bit_words(p->count); word-- > 0; p->unsettled[word] = 0)
+        for (uint64_t rest = p->unsettled[word]; rest != 0;) {
+            const uint32_t bit = lls_highest_bit(rest);
+            settle(inference, word * 64 + bit);
+            rest ^= UINT64_C(1) << bit;
+        }
     memcpy(out, p->marginals,
            inference->network->state_offset[inference->network->count] * sizeof *out);
 }
@@ -226,7 +203,7 @@ void lls_posterior_below(llmsched_inference *inference, uint32_t bucket, double 
     while (depth > 0) {
         uint32_t i = p->list[--depth];
         const lls_step *s = &p->steps[i];
-        settle(inference, i, p->marginals);
+        settle(inference, i);
         lls_bit_clear(p->unsettled, i);
         memcpy(out + s->offset, p->marginals + s->offset, s->states * sizeof *out);
         for (uint32_t k = 0; k < s->children; k++)

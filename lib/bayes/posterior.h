@@ -95,6 +95,7 @@ typedef struct lls_posterior {
     uint64_t *dirty;     /* lambda, or what is seen of the table, is not that of the evidence */
     uint64_t *unsettled; /* nor are the marginal and the children's beliefs */
     uint64_t *believed;  /* the belief is, where it is not cut */
+    uint64_t *known;     /* it is observed and cut: there is nothing to settle */
 
     double *ratio; /* belief / lambda of one bucket */
     double *row;   /* states of one node */
@@ -184,8 +185,9 @@ void lls_posterior_lay_out(llmsched_inference *inference, uint32_t bucket);
 
 /* --- posterior_up.c ------------------------------------------------------------------------- */
 
-/* Computes the lambda of a dirty bucket and its product, the children's being there. */
-void lls_posterior_raise(llmsched_inference *inference, uint32_t bucket);
+/* Computes the lambdas and products of dirty buckets, and of those above up to the next cuts, which
+ * become dirty, too. */
+void lls_posterior_raise(llmsched_inference *inference);
 
 /* --- path.c ---------------------------------------------------------------------------- */
 

@@ -32,6 +32,7 @@ void lls_posterior_finish(lls_posterior *p, const llmsched_context *context)
     lls_free(context, p->dirty);
     lls_free(context, p->unsettled);
     lls_free(context, p->believed);
+    lls_free(context, p->known);
     lls_free(context, p->marginals);
     lls_free(context, p->exponents);
     lls_free(context, p->products);
@@ -67,6 +68,7 @@ static bool allocate_kept(lls_posterior *p, const llmsched_network *n, size_t co
            (p->dirty = lls_calloc(c, words, sizeof *p->dirty)) != NULL &&
            (p->unsettled = lls_calloc(c, words, sizeof *p->unsettled)) != NULL &&
            (p->believed = lls_calloc(c, words, sizeof *p->believed)) != NULL &&
+           (p->known = lls_calloc(c, words, sizeof *p->known)) != NULL &&
            (p->marginals = lls_calloc(c, states, sizeof *p->marginals)) != NULL;
 }
 

@@ -28,7 +28,10 @@ static void observe(llmsched_inference *inf, uint32_t node)
     if (now == LLS_NONE32)
         return;
     double *row = p->marginals + inf->network->state_offset[node];
-    memset(row, 0, lls_states(inf->network, node) * sizeof *row);
+    if (before != LLS_NONE32)
+        row[before] = 0.0;
+    else
+        memset(row, 0, lls_states(inf->network, node) * sizeof *row);
     row[now] = 1.0;
 }
 
@@ -49,36 +52,27 @@ static bool reword(llmsched_inference *inf, uint32_t node)
     return true;
 }
 
-static bool apply_node(llmsched_inference *inf, uint32_t node)
+static inline bool has_news(const llmsched_inference *inf, uint32_t node)
 {
-    lls_posterior *p = &inf->posterior;
-    bool changed = reword(inf, node);
-    if (inf->observed[node] != p->applied[node]) {
-        observe(inf, node);
-        changed = true;
-    }
-    if (changed)
-        lls_bit_set(p->dirty, inf->tree.bucket_of[node]);
-    return changed;
+    const lls_posterior *p = &inf->posterior;
+    return ((inf->observed[node] ^ p->applied[node]) | inf->soft[node] | p->worded[node]) != 0;
 }
 
 bool lls_posterior_apply(llmsched_inference *inference)
 {
-    enum { BLOCK = 16 }; /* nodes looked at together: most have nothing new */
-    const lls_posterior *p = &inference->posterior;
-    const uint32_t *now = inference->observed, *before = p->applied;
-    const bool *soft = inference->soft, *worded = p->worded;
+    lls_posterior *p = &inference->posterior;
     bool any = false;
-    for (uint32_t first = 0; first < p->count; first += BLOCK) {
-        uint32_t end = p->count - first < BLOCK ? p->count : first + BLOCK, news = 0;
-        if (end - first == BLOCK)
-            for (uint32_t i = 0; i < BLOCK; i++)
-                news |= (now[first + i] ^ before[first + i]) | soft[first + i] | worded[first + i];
-        else
-            for (uint32_t i = first; i < end; i++)
-                news |= (now[i] ^ before[i]) | soft[i] | worded[i];
-        for (uint32_t i = first; news != 0 && i < end; i++)
-            any |= apply_node(inference, i);
+    for (uint32_t i = 0; i < p->count; i++) {
+        if (!has_news(inference, i))
+            continue;
+        bool changed = (inference->soft[i] || p->worded[i]) && reword(inference, i);
+        if (inference->observed[i] != p->applied[i]) {
+            observe(inference, i);
+            changed = true;
+        }
+        if (changed)
+            lls_bit_set(p->dirty, inference->tree.bucket_of[i]);
+        any |= changed;
     }
     return any;
 }
@@ -95,12 +89,14 @@ void lls_posterior_lay_out(llmsched_inference *inference, uint32_t bucket)
         return;
     v->laid = v->hidden;
     v->count = 0;
+    v->columns = 1;
+    if (v->hidden == 0)
+        return;
     for (uint32_t d = 0; d < s->dims; d++)
         if (v->hidden >> d & 1)
             rows[v->count++] =
                 (lls_view_row){d, lls_states(inference->network, p->dim_nodes[s->dim + d]),
                                p->dim_strides[s->dim + d], 0};
-    v->columns = 1;
     for (uint32_t k = v->count; k-- > 0; v->columns *= rows[k].extent)
         rows[k].compact = v->columns;
 }
@@ -122,6 +118,7 @@ void lls_posterior_forget(llmsched_inference *inference)
     if (p->count == 0)
         return;
     memset(p->dirty, 0, bytes);
+    memset(p->known, 0, bytes);
     memset(p->believed, 0, bytes);
     memset(p->unsettled, 0, bytes);
     for (uint32_t i = 0; i < p->count; i++)

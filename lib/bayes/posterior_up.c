@@ -113,11 +113,6 @@ static void raise_touched(llmsched_inference *inf, uint32_t bucket)
     const uint32_t state = inf->observed[s->node];
     const double *table = p->tables + s->table + v->offset;
     double *lambda = p->lambdas + s->belief, *product = p->products + s->table;
-    if (state != LLS_NONE32 && lls_is_cut(v)) { /* so are all children */
-        lambda[0] = table[state];
-        p->exponents[bucket] = 0;
-        return;
-    }
     if (state != LLS_NONE32) {
         p->exponents[bucket] = multiply_all(inf, s, v, 1, table + state, lambda);
     } else {
@@ -132,19 +127,57 @@ static void raise_touched(llmsched_inference *inf, uint32_t bucket)
             product[i] = ldexp(product[i], -exponent);
 }
 
-void lls_posterior_raise(llmsched_inference *inference, uint32_t bucket)
+/* Cut and observed, so that all children are cut: lambda is an entry of the table. */
+static void look_up(lls_posterior *p, uint32_t bucket, uint32_t state)
 {
-    lls_posterior *p = &inference->posterior;
+    const lls_step *s = &p->steps[bucket];
+    p->lambdas[s->belief] = p->tables[s->table + p->views[bucket].offset + state];
+    p->exponents[bucket] = 0;
+}
+
+static bool is_touched(const llmsched_inference *inf, const lls_step *s)
+{
+    const lls_posterior *p = &inf->posterior;
+    bool touched = inf->observed[s->node] != LLS_NONE32 || inf->soft[s->node];
+    for (uint32_t k = 0; k < s->children && !touched; k++)
+        touched = speaks(&p->views[p->children[s->child + k]]);
+    return touched;
+}
+
+static void raise(llmsched_inference *inf, uint32_t bucket)
+{
+    lls_posterior *p = &inf->posterior;
     const lls_step *s = &p->steps[bucket];
     lls_view *v = &p->views[bucket];
-    v->touched = inference->observed[s->node] != LLS_NONE32 || inference->soft[s->node];
-    for (uint32_t k = 0; k < s->children && !v->touched; k++)
-        v->touched = speaks(&p->views[p->children[s->child + k]]);
-    if (v->touched)
-        raise_touched(inference, bucket);
-    bool zero = v->touched && lls_is_cut(v) && !(p->lambdas[s->belief] > 0.0);
+    const bool cut = lls_is_cut(v), known = cut && inf->observed[s->node] != LLS_NONE32;
+    v->touched = is_touched(inf, s);
+    if (known)
+        look_up(p, bucket, inf->observed[s->node]);
+    else if (v->touched)
+        raise_touched(inf, bucket);
+    if (known)
+        lls_bit_set(p->known, bucket);
+    else
+        lls_bit_clear(p->known, bucket);
+    const bool zero = v->touched && cut && !(p->lambdas[s->belief] > 0.0);
     p->impossible += (uint32_t)zero - (uint32_t)v->zero;
     v->zero = zero;
+}
+
+void lls_posterior_raise(llmsched_inference *inference)
+{
+    lls_posterior *p = &inference->posterior;
+    for (uint32_t word = 0; word < lls_bit_words(p->count); word++)
+        for (uint64_t rest = p->dirty[word]; rest != 0;) {
+            const uint32_t bit = lls_lowest_bit(rest), i = word * 64 + bit;
+            lls_view *v = &p->views[i];
+            const bool spoke = v->touched;
+            lls_posterior_lay_out(inference, i);
+            raise(inference, i);
+            if (!lls_is_cut(v) && (spoke || v->touched))
+                lls_bit_set(p->dirty, p->steps[i].parent); /* it comes later */
+            rest = p->dirty[word] & ~(UINT64_MAX >> (63 - bit));
+        }
 }
 
 /* ln P(e) = ln of the product of the cut lambdas + ln 2 * all powers of two taken out. */
