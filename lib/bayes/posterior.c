@@ -168,15 +168,18 @@ static void settle(llmsched_inference *inf, uint32_t bucket)
 {
     const lls_posterior *p = &inf->posterior;
     const lls_step *s = &p->steps[bucket];
+    const uint32_t *children = p->children + s->child, count = s->children;
     joint j;
-    open_bucket(inf, bucket, &j);
-    for (uint32_t k = 0; k < s->children; k++) {
-        uint32_t child = p->children[s->child + k];
-        if (!lls_is_cut(&p->views[child]))
-            push_belief(inf, bucket, child, &j);
+    if (inf->observed[s->node] != LLS_NONE32) {
+        for (uint32_t k = 0; k < count; k++)
+            if (!lls_is_cut(&p->views[children[k]]))
+                push_belief(inf, bucket, children[k], NULL);
+        return;
     }
-    if (inf->observed[s->node] == LLS_NONE32)
-        read_marginal(inf, bucket, &j, p->marginals + s->offset);
+    open_joint(inf, bucket, &j);
+    for (uint32_t k = 0; k < count; k++) /* no child is cut */
+        push_belief(inf, bucket, children[k], &j);
+    read_marginal(inf, bucket, &j, p->marginals + s->offset);
 }
 
 /* --- answers ------------------------------------------------------------------------------- */

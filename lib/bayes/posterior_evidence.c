@@ -15,13 +15,14 @@ static void observe(llmsched_inference *inf, uint32_t node)
 {
     lls_posterior *p = &inf->posterior;
     const uint32_t before = p->applied[node], now = inf->observed[node];
-    const bool toggled = (before == LLS_NONE32) != (now == LLS_NONE32);
+    const uint64_t toggled = (before == LLS_NONE32) != (now == LLS_NONE32);
     const size_t steps = share(now) - share(before); /* may wrap: offsets wrap back */
-    for (uint32_t k = p->place_offset[node]; k < p->place_offset[node + 1]; k++) {
-        const lls_place *place = &p->places[k];
+    const lls_place *place = p->places + p->place_offset[node];
+    const lls_place *end = p->places + p->place_offset[node + 1];
+    for (; place < end; place++) {
         lls_view *v = &p->views[place->bucket];
         v->offset += steps * place->stride;
-        v->hidden ^= (uint64_t)toggled << place->dim;
+        v->hidden ^= toggled << place->dim;
         lls_bit_set(p->dirty, place->bucket);
     }
     p->applied[node] = now;
@@ -52,28 +53,28 @@ static bool reword(llmsched_inference *inf, uint32_t node)
     return true;
 }
 
-static inline bool has_news(const llmsched_inference *inf, uint32_t node)
+static bool take_over(llmsched_inference *inf, uint32_t node)
 {
-    const lls_posterior *p = &inf->posterior;
-    return ((inf->observed[node] ^ p->applied[node]) | inf->soft[node] | p->worded[node]) != 0;
+    lls_posterior *p = &inf->posterior;
+    bool changed = (inf->soft[node] || p->worded[node]) && reword(inf, node);
+    if (inf->observed[node] != p->applied[node]) {
+        observe(inf, node);
+        changed = true;
+    }
+    if (changed)
+        lls_bit_set(p->dirty, inf->tree.bucket_of[node]);
+    return changed;
 }
 
 bool lls_posterior_apply(llmsched_inference *inference)
 {
-    lls_posterior *p = &inference->posterior;
+    const lls_posterior *p = &inference->posterior;
+    const uint32_t *now = inference->observed, *before = p->applied, count = p->count;
+    const bool *soft = inference->soft, *worded = p->worded;
     bool any = false;
-    for (uint32_t i = 0; i < p->count; i++) {
-        if (!has_news(inference, i))
-            continue;
-        bool changed = (inference->soft[i] || p->worded[i]) && reword(inference, i);
-        if (inference->observed[i] != p->applied[i]) {
-            observe(inference, i);
-            changed = true;
-        }
-        if (changed)
-            lls_bit_set(p->dirty, inference->tree.bucket_of[i]);
-        any |= changed;
-    }
+    for (uint32_t i = 0; i < count; i++)
+        if (((now[i] ^ before[i]) | soft[i] | worded[i]) != 0)
+            any |= take_over(inference, i);
     return any;
 }
 
@@ -90,8 +91,6 @@ void lls_posterior_lay_out(llmsched_inference *inference, uint32_t bucket)
     v->laid = v->hidden;
     v->count = 0;
     v->columns = 1;
-    if (v->hidden == 0)
-        return;
     for (uint32_t d = 0; d < s->dims; d++)
         if (v->hidden >> d & 1)
             rows[v->count++] =

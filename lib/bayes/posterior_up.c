@@ -127,14 +127,6 @@ static void raise_touched(llmsched_inference *inf, uint32_t bucket)
             product[i] = ldexp(product[i], -exponent);
 }
 
-/* Cut and observed, so that all children are cut: lambda is an entry of the table. */
-static void look_up(lls_posterior *p, uint32_t bucket, uint32_t state)
-{
-    const lls_step *s = &p->steps[bucket];
-    p->lambdas[s->belief] = p->tables[s->table + p->views[bucket].offset + state];
-    p->exponents[bucket] = 0;
-}
-
 static bool is_touched(const llmsched_inference *inf, const lls_step *s)
 {
     const lls_posterior *p = &inf->posterior;
@@ -144,39 +136,59 @@ static bool is_touched(const llmsched_inference *inf, const lls_step *s)
     return touched;
 }
 
+static void count_zero(lls_posterior *p, lls_view *v, bool zero)
+{
+    p->impossible += (uint32_t)zero - (uint32_t)v->zero;
+    v->zero = zero;
+}
+
+/* Cut and observed, so that all children are cut: lambda is an entry of the table. */
+static void look_up(lls_posterior *p, uint32_t bucket, uint32_t state)
+{
+    const lls_step *s = &p->steps[bucket];
+    lls_view *v = &p->views[bucket];
+    const double lambda = p->tables[s->table + v->offset + state];
+    v->laid = v->count = 0;
+    v->columns = 1;
+    v->touched = true;
+    p->lambdas[s->belief] = lambda;
+    p->exponents[bucket] = 0;
+    lls_bit_set(p->known, bucket);
+    count_zero(p, v, !(lambda > 0.0));
+}
+
+/* Any other bucket; its parent becomes dirty where lambda may be another. */
 static void raise(llmsched_inference *inf, uint32_t bucket)
 {
     lls_posterior *p = &inf->posterior;
     const lls_step *s = &p->steps[bucket];
     lls_view *v = &p->views[bucket];
-    const bool cut = lls_is_cut(v), known = cut && inf->observed[s->node] != LLS_NONE32;
+    const bool cut = lls_is_cut(v), spoke = v->touched;
+    lls_posterior_lay_out(inf, bucket);
     v->touched = is_touched(inf, s);
-    if (known)
-        look_up(p, bucket, inf->observed[s->node]);
-    else if (v->touched)
+    if (v->touched)
         raise_touched(inf, bucket);
-    if (known)
-        lls_bit_set(p->known, bucket);
-    else
-        lls_bit_clear(p->known, bucket);
-    const bool zero = v->touched && cut && !(p->lambdas[s->belief] > 0.0);
-    p->impossible += (uint32_t)zero - (uint32_t)v->zero;
-    v->zero = zero;
+    lls_bit_clear(p->known, bucket);
+    count_zero(p, v, v->touched && cut && !(p->lambdas[s->belief] > 0.0));
+    if (!cut && (spoke || v->touched))
+        lls_bit_set(p->dirty, s->parent);
 }
 
 void lls_posterior_raise(llmsched_inference *inference)
 {
     lls_posterior *p = &inference->posterior;
-    for (uint32_t word = 0; word < lls_bit_words(p->count); word++)
+    const size_t words = lls_bit_words(p->count);
+    for (size_t word = 0; word < words; word++)
         for (uint64_t rest = p->dirty[word]; rest != 0;) {
-            const uint32_t bit = lls_lowest_bit(rest), i = word * 64 + bit;
-            lls_view *v = &p->views[i];
-            const bool spoke = v->touched;
-            lls_posterior_lay_out(inference, i);
+            const uint32_t bit = lls_lowest_bit(rest), i = (uint32_t)word * 64 + bit;
+            const uint32_t state = inference->observed[p->steps[i].node];
+            rest &= rest - 1;
+            if (state != LLS_NONE32 && lls_is_cut(&p->views[i])) {
+                look_up(p, i, state);
+                continue;
+            }
             raise(inference, i);
-            if (!lls_is_cut(v) && (spoke || v->touched))
-                lls_bit_set(p->dirty, p->steps[i].parent); /* it comes later */
-            rest = p->dirty[word] & ~(UINT64_MAX >> (63 - bit));
+            rest = p->dirty[word] & ~(UINT64_MAX >> (63 - bit)); /* parents come later */
         }
 }
 
