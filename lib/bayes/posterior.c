@@ -8,21 +8,37 @@ static const double one = 1.0;
 
 /* --- what the evidence changed -------------------------------------------------------------- */
 
+/* Nothing is said about a dirty bucket's part of the network: its marginal is known. */
+static bool restore_plain(lls_posterior *p, uint32_t bucket)
+{
+    const lls_step *s = &p->steps[bucket];
+    const lls_view *v = &p->views[bucket];
+    if (s->parent == LLS_NONE32 ? v->touched : lls_is_cut(v) || !lls_bit(p->plain, s->parent)) {
+        lls_bit_clear(p->plain, bucket);
+        return false;
+    }
+    lls_bit_set(p->plain, bucket);
+    memcpy(p->marginals + s->offset, p->priors + s->offset, s->states * sizeof *p->priors);
+    return true;
+}
+
 /* What lies below a dirty bucket, down to the next cuts, has beliefs of the past. */
 static void unsettle(lls_posterior *p)
 {
     for (uint32_t word = (uint32_t)lls_bit_words(p->count); word-- > 0;) {
         const uint64_t known = p->known[word];
+        uint64_t plain = 0;
         for (uint64_t rest = p->dirty[word] & ~known; rest != 0;) {
             const uint32_t bit = lls_highest_bit(rest);
             const lls_step *s = &p->steps[word * 64 + bit];
+            plain |= (uint64_t)restore_plain(p, word * 64 + bit) << bit;
             for (uint32_t k = 0; k < s->children; k++) {
                 const uint32_t child = p->children[s->child + k]; /* it comes later */
                 p->dirty[child / 64] |= (uint64_t)!lls_is_cut(&p->views[child]) << child % 64;
             }
             rest = p->dirty[word] & ~known & ((UINT64_C(1) << bit) - 1);
         }
-        p->unsettled[word] = (p->unsettled[word] | p->dirty[word]) & ~known;
+        p->unsettled[word] = (p->unsettled[word] | p->dirty[word]) & ~(known | plain);
         p->believed[word] &= ~p->dirty[word];
         p->dirty[word] = 0;
     }
@@ -206,7 +222,8 @@ void lls_posterior_below(llmsched_inference *inference, uint32_t bucket, double 
     while (depth > 0) {
         uint32_t i = p->list[--depth];
         const lls_step *s = &p->steps[i];
-        settle(inference, i);
+        if (lls_bit(p->unsettled, i))
+            settle(inference, i);
         lls_bit_clear(p->unsettled, i);
         memcpy(out + s->offset, p->marginals + s->offset, s->states * sizeof *out);
         for (uint32_t k = 0; k < s->children; k++)

@@ -90,12 +90,13 @@ typedef struct lls_posterior {
     int *exponents;   /* a lambda stands for 2^exponent times what it holds */
     double *products; /* of touched buckets, laid out as tables, observed nodes left out */
     double *lambdas, *beliefs;
-    double *marginals;
+    double *marginals, *priors; /* priors: the marginals without evidence */
     /* Per bucket one bit. */
     uint64_t *dirty;     /* lambda, or what is seen of the table, is not that of the evidence */
     uint64_t *unsettled; /* nor are the marginal and the children's beliefs */
     uint64_t *believed;  /* the belief is, where it is not cut */
     uint64_t *known;     /* it is observed and cut: there is nothing to settle */
+    uint64_t *plain;     /* of those that were dirty: no evidence in their part of the network */
 
     double *ratio; /* belief / lambda of one bucket */
     double *row;   /* states of one node */
@@ -159,7 +160,7 @@ static inline bool lls_is_cut(const lls_view *view)
 llmsched_status lls_posterior_compile(llmsched_inference *inference, llmsched_error *err);
 void lls_posterior_finish(lls_posterior *posterior, const llmsched_context *context);
 
-/* Back to no evidence, nothing computed. */
+/* Back to no evidence, and nothing known beyond that. */
 void lls_posterior_forget(llmsched_inference *inference);
 /* Computes the lambdas if need be. false: ask propagate.c, nothing is said about the evidence. */
 bool lls_posterior_update(llmsched_inference *inference);

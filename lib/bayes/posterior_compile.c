@@ -33,6 +33,8 @@ void lls_posterior_finish(lls_posterior *p, const llmsched_context *context)
     lls_free(context, p->unsettled);
     lls_free(context, p->believed);
     lls_free(context, p->known);
+    lls_free(context, p->plain);
+    lls_free(context, p->priors);
     lls_free(context, p->marginals);
     lls_free(context, p->exponents);
     lls_free(context, p->products);
@@ -69,6 +71,8 @@ static bool allocate_kept(lls_posterior *p, const llmsched_network *n, size_t co
            (p->unsettled = lls_calloc(c, words, sizeof *p->unsettled)) != NULL &&
            (p->believed = lls_calloc(c, words, sizeof *p->believed)) != NULL &&
            (p->known = lls_calloc(c, words, sizeof *p->known)) != NULL &&
+           (p->plain = lls_calloc(c, words, sizeof *p->plain)) != NULL &&
+           (p->priors = lls_calloc(c, states, sizeof *p->priors)) != NULL &&
            (p->marginals = lls_calloc(c, states, sizeof *p->marginals)) != NULL;
 }
 
@@ -269,6 +273,17 @@ static double smallest_positive(const double *values, uint64_t n)
     return smallest;
 }
 
+/* The marginals without evidence, once for all. */
+static void find_priors(llmsched_inference *inf)
+{
+    lls_posterior *p = &inf->posterior;
+    lls_posterior_forget(inf);
+    for (uint32_t i = 0; i < p->count; i++)
+        lls_bit_set(p->unsettled, i);
+    lls_posterior_marginals(inf, p->priors);
+    lls_posterior_forget(inf);
+}
+
 llmsched_status lls_posterior_compile(llmsched_inference *inference, llmsched_error *err)
 {
     lls_posterior *p = &inference->posterior;
@@ -284,12 +299,12 @@ llmsched_status lls_posterior_compile(llmsched_inference *inference, llmsched_er
         place_step(inference, i, &dim);
     place_children(inference, p);
     place_nodes(p);
-    lls_posterior_forget(inference);
     for (uint32_t i = 0; i < p->count; i++)
         fill_table(inference, &p->steps[i], &tree->buckets[i]);
     /* Collect ran without evidence: an outcome other than possible is an underflow. */
     p->usable = inference->outcome == LLS_OUTCOME_POSSIBLE &&
                 smallest_positive(n->tables, n->table_offset[n->count]) >= SMALLEST_ENTRY &&
                 smallest_positive(inference->messages, tree->message_size) >= SMALLEST_MESSAGE;
+    find_priors(inference);
     return LLMSCHED_OK;
 }

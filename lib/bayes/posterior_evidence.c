@@ -103,6 +103,7 @@ void lls_posterior_lay_out(llmsched_inference *inference, uint32_t bucket)
 void lls_posterior_forget(llmsched_inference *inference)
 {
     lls_posterior *p = &inference->posterior;
+    const llmsched_network *n = inference->network;
     const size_t bytes = lls_bit_words(p->count) * sizeof(uint64_t);
     p->stale = true;
     p->impossible = 0;
@@ -118,8 +119,7 @@ void lls_posterior_forget(llmsched_inference *inference)
         return;
     memset(p->dirty, 0, bytes);
     memset(p->known, 0, bytes);
-    memset(p->believed, 0, bytes);
     memset(p->unsettled, 0, bytes);
-    for (uint32_t i = 0; i < p->count; i++)
-        lls_bit_set(p->unsettled, i);
+    memset(p->believed, 0, bytes);
+    memcpy(p->marginals, p->priors, n->state_offset[n->count] * sizeof *p->marginals);
 }

@@ -2,8 +2,9 @@
 /*
  * Speed of exact inference on one thread. Prints a table; JSON where asked.
  *
- *     bench_inference [--short] [--growth] [--json FILE] [--export FOLDER]
+ *     bench_inference [--short] [--gains] [--growth] [--json FILE] [--export FOLDER]
  *
+ * --gains adds what it saves to tell one more stage rather than all anew, over many DAGs.
  * --growth adds how time and memory grow with stages, states, width and jobs.
  * --export writes each network and the first queries with their answers, for other engines to
  * check.
@@ -25,7 +26,8 @@ typedef struct result {
     double rate;              /* queries a second: median of the repetitions */
     double median_s, p99_s;   /* of single queries */
     double incremental_s;     /* one more stage told, all marginals */
-    double scratch_s;         /* the same evidence told anew to a calculator that was cleared */
+    double scratch_s;         /* the same evidence told to a calculator that keeps nothing */
+    double gain;              /* median ratio of the two */
     double incremental_one_s; /* one more stage told, the next stage's marginal */
     double batch_rate;        /* jobs a second in batches of QUERIES */
     double first_batch_rate;  /* the first of them */
@@ -93,44 +95,93 @@ static void measure_single(llmsched_inference *inf, const bench_query *queries, 
     r->p99_s = quantile(latencies, n, 0.99);
 }
 
-/* From each prefix of some runs to the next. */
+/* --- one more stage ends ------------------------------------------------------------------- */
+
+enum { RUNS = 16 };
+
+/* The least times of one prefix length in one run; s[0]: told on, s[1]: told on, the next node
+ * only, s[2]: from scratch. */
+typedef struct step_times {
+    double s[3];
+} step_times;
+
+static double since(double begin, double clock_s)
+{
+    double time = now() - begin - clock_s;
+    return time > 1e-9 ? time : 1e-9;
+}
+
+/* What asking the time costs. */
+static double clock_cost(void)
+{
+    double costs[1001];
+    for (int i = 0; i < 1001; i++) {
+        double begin = now();
+        costs[i] = now() - begin;
+    }
+    return quantile(costs, 1001, 0.5);
+}
+
+/*
+ * Everything is known of the first m stages and every marginal has been asked; then stage m ends.
+ * From scratch is the same evidence told to a calculator that keeps nothing.
+ */
+static void time_step(llmsched_inference *inf, bench_query prefix, uint32_t m, double *out,
+                      double clock_s, step_times *best)
+{
+    double p[64], times[3], begin;
+    uint32_t states = llmsched_network_state_count(inf->network, m + 1);
+    for (int what = 0; what < 2; what++) {
+        prefix.length = m;
+        tell(inf, &prefix);
+        ask(inf, out);
+        begin = now();
+        (void)llmsched_inference_set_state(inf, m, prefix.states[m], NULL);
+        if (what == 0)
+            ask(inf, out);
+        else
+            bench_require(llmsched_inference_marginal(inf, m + 1, p, states, &err), &err);
+        times[what] = since(begin, clock_s);
+    }
+    prefix.length = m + 1;
+    lls_posterior_forget(inf);
+    begin = now();
+    tell(inf, &prefix);
+    ask(inf, out);
+    times[2] = since(begin, clock_s);
+    for (int i = 0; i < 3; i++)
+        best->s[i] = times[i] < best->s[i] ? times[i] : best->s[i];
+}
+
+/* From each prefix of some runs to the next: times[run * (nodes - 1) + prefix length]. */
+static void time_steps(llmsched_inference *inf, const bench_query *queries, uint32_t nodes,
+                       double *out, step_times *times)
+{
+    double clock_s = clock_cost();
+    for (uint32_t i = 0; i < RUNS * (nodes - 1); i++)
+        times[i] = (step_times){{INFINITY, INFINITY, INFINITY}};
+    for (int k = 0; k < repetitions; k++)
+        for (uint32_t q = 0; q < RUNS; q++)
+            for (uint32_t m = 0; m + 1 < nodes; m++)
+                time_step(inf, queries[q], m, out, clock_s, &times[q * (nodes - 1) + m]);
+}
+
 static void measure_incremental(llmsched_inference *inf, const bench_query *queries, uint32_t nodes,
                                 double *out, result *r)
 {
-    static double all[64 * BENCH_NODES * 64], one[64 * BENCH_NODES * 64],
-        scratch[64 * BENCH_NODES * 64];
-    double p[64];
-    size_t n = 0;
-    for (int k = 0; k < repetitions; k++)
-        for (int q = 0; q < 32; q++) {
-            bench_query prefix = queries[q];
-            for (uint32_t m = 0; m + 1 < nodes; m++, n++) {
-                prefix.length = m;
-                tell(inf, &prefix);
-                ask(inf, out);
-                double begin = now();
-                (void)llmsched_inference_set_state(inf, m, prefix.states[m], NULL);
-                ask(inf, out);
-                all[n] = now() - begin;
-                tell(inf, &prefix);
-                ask(inf, out);
-                begin = now();
-                (void)llmsched_inference_set_state(inf, m, prefix.states[m], NULL);
-                bench_require(
-                    llmsched_inference_marginal(
-                        inf, m + 1, p, llmsched_network_state_count(inf->network, m + 1), &err),
-                    &err);
-                one[n] = now() - begin;
-                prefix.length = m + 1;
-                begin = now();
-                tell(inf, &prefix);
-                ask(inf, out);
-                scratch[n] = now() - begin;
-            }
-        }
-    r->incremental_s = quantile(all, n, 0.5);
-    r->incremental_one_s = quantile(one, n, 0.5);
-    r->scratch_s = quantile(scratch, n, 0.5);
+    static step_times times[RUNS * BENCH_NODES];
+    static double values[RUNS * BENCH_NODES];
+    double *results[] = {&r->incremental_s, &r->incremental_one_s, &r->scratch_s};
+    uint32_t n = RUNS * (nodes - 1);
+    time_steps(inf, queries, nodes, out, times);
+    for (int what = 0; what < 3; what++) {
+        for (uint32_t i = 0; i < n; i++)
+            values[i] = times[i].s[what];
+        *results[what] = quantile(values, n, 0.5);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        values[i] = times[i].s[2] / times[i].s[0];
+    r->gain = quantile(values, n, 0.5);
 }
 
 /* Other jobs in each call: the first one finds nothing kept from earlier calls. */
@@ -194,22 +245,39 @@ static void measure_pairs(llmsched_inference *inf, const bench_query *queries, u
     r->set_s = quantile(times, (size_t)repetitions, 0.5);
 }
 
-/* What elimination must look at: the entries of the cliques without the observed nodes' other
- * states. */
+/*
+ * What elimination must look at: the entries of the cliques without the observed nodes' other
+ * states, in those parts of the network that have any evidence.
+ */
+static double count_query(const llmsched_inference *inf, uint32_t length)
+{
+    bool told[BENCH_NODES] = {false}; /* per bucket: anything observed in its part */
+    double sum = 0.0;
+    for (uint32_t b = 0; b < inf->tree.count; b++) {
+        uint32_t root = b;
+        while (inf->tree.buckets[root].parent != LLS_NONE32)
+            root = inf->tree.buckets[root].parent;
+        told[root] |= inf->tree.buckets[b].node < length;
+    }
+    for (uint32_t b = inf->tree.count; b-- > 0;) {
+        const lls_bucket *bucket = &inf->tree.buckets[b];
+        double entries = bucket->node < length ? 1.0 : lls_states(inf->network, bucket->node);
+        if (bucket->parent != LLS_NONE32)
+            told[b] = told[bucket->parent];
+        for (uint32_t d = 0; d < bucket->separator_count; d++) {
+            uint32_t node = inf->tree.separators[bucket->separator + d];
+            entries *= node < length ? 1.0 : lls_states(inf->network, node);
+        }
+        sum += told[b] && entries > 1.0 ? entries : 0.0;
+    }
+    return sum;
+}
+
 static double count_entries(const llmsched_inference *inf, const bench_query *queries)
 {
     double sum = 0.0;
     for (int q = 0; q < QUERIES; q++)
-        for (uint32_t b = 0; b < inf->tree.count; b++) {
-            const lls_bucket *bucket = &inf->tree.buckets[b];
-            uint32_t length = queries[q].length;
-            double entries = bucket->node < length ? 1.0 : lls_states(inf->network, bucket->node);
-            for (uint32_t d = 0; d < bucket->separator_count; d++) {
-                uint32_t node = inf->tree.separators[bucket->separator + d];
-                entries *= node < length ? 1.0 : lls_states(inf->network, node);
-            }
-            sum += entries > 1.0 ? entries : 0.0;
-        }
+        sum += count_query(inf, queries[q].length);
     return sum / QUERIES;
 }
 
@@ -324,17 +392,18 @@ static void measure(const llmsched_network *network, const char *folder, result 
 
 static void print_table(const result *results, size_t count, double peak)
 {
-    static const char *heads[] = {"queries/s", "median us", "p99 us",     "one more", "anew us",
-                                  "next us",   "pair us",   "set us",     "entries",  "to bound",
-                                  "batch",     "first",     "compile us", "KiB"};
+    static const char *heads[] = {"queries/s", "median us", "p99 us",  "one more",   "anew us",
+                                  "gain",      "next us",   "pair us", "set us",     "entries",
+                                  "to bound",  "batch",     "first",   "compile us", "KiB"};
     printf("%-9s", "network");
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         printf(" %10s", heads[i]);
     for (size_t i = 0; i < count; i++) {
         const result *r = &results[i];
-        printf("\n%-9s %10.0f %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f", r->name, r->rate,
-               1e6 * r->median_s, 1e6 * r->p99_s, 1e6 * r->incremental_s, 1e6 * r->scratch_s,
-               1e6 * r->incremental_one_s, 1e6 * r->pair_s, 1e6 * r->set_s);
+        printf("\n%-9s %10.0f %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f", r->name,
+               r->rate, 1e6 * r->median_s, 1e6 * r->p99_s, 1e6 * r->incremental_s,
+               1e6 * r->scratch_s, r->gain, 1e6 * r->incremental_one_s, 1e6 * r->pair_s,
+               1e6 * r->set_s);
         printf(" %10.0f %10.2f %9.2fx %9.2fx %10.1f", r->entries, peak / r->entries / r->rate,
                r->batch_rate / r->rate, r->first_batch_rate / r->rate, 1e6 * r->compile_s);
         printf(" %10.1f", r->bytes / 1024);
@@ -356,16 +425,51 @@ static void write_json(const char *path, const result *results, size_t count, do
                 "%s\n {\"name\": \"%s\", \"nodes\": %u, \"largest_clique\": %llu, "
                 "\"queries_per_s\": %.6g, \"batch_jobs_per_s\": %.6g, \"first_batch_jobs_per_s\": "
                 "%.6g, \"median_s\": %.4g, \"p99_s\": %.4g, "
-                "\"incremental_s\": %.4g, \"scratch_s\": %.4g, \"incremental_one_s\": %.4g, "
+                "\"incremental_s\": %.4g, \"scratch_s\": %.4g, \"incremental_gain\": %.4g, "
+                "\"incremental_one_s\": %.4g, "
                 "\"pair_information_s\": %.4g, \"set_information_s\": %.4g, "
                 "\"entries_per_query\": %.6g, \"compile_s\": %.4g, \"bytes\": %.0f}",
                 i == 0 ? "" : ",", r->name, r->nodes, (unsigned long long)r->largest_clique,
                 r->rate, r->batch_rate, r->first_batch_rate, r->median_s, r->p99_s,
-                r->incremental_s, r->scratch_s, r->incremental_one_s, r->pair_s, r->set_s,
+                r->incremental_s, r->scratch_s, r->gain, r->incremental_one_s, r->pair_s, r->set_s,
                 r->entries, r->compile_s, r->bytes);
     }
     fprintf(file, "]}\n");
     fclose(file);
+}
+
+/* How much less one more stage costs than all anew, over DAGs of 30 stages, by stages known. */
+static void print_gains(llmsched_context *context)
+{
+    enum { NETWORKS = 16, NODES = 30, BAND = 5, BANDS = NODES / BAND };
+    static step_times times[RUNS * NODES];
+    static double all[NETWORKS * RUNS * NODES], bands[BANDS][NETWORKS * RUNS * BAND];
+    size_t total = 0, counts[BANDS] = {0};
+    for (uint64_t seed = 1; seed <= NETWORKS; seed++) {
+        llmsched_network *network = bench_network(context, BENCH_DAG, NODES, 6, 6, 1000 + seed);
+        llmsched_inference *inf = bench_inference(network);
+        bench_query *queries = bench_queries(network, QUERIES, seed);
+        double *out = calloc(lls_inference_offsets(inf)[NODES], sizeof *out);
+        time_steps(inf, queries, NODES, out, times);
+        for (uint32_t i = 0; i < RUNS * (NODES - 1); i++) {
+            uint32_t band = i % (NODES - 1) / BAND;
+            bands[band][counts[band]++] = all[total++] = times[i].s[2] / times[i].s[0];
+        }
+        free(out);
+        free(queries);
+        llmsched_inference_destroy(inf);
+        llmsched_network_release(network);
+    }
+    printf(
+        "\none more stage, all marginals: how many times faster than from scratch, over %d other "
+        "DAGs of %d\n%-10s %8s %8s %8s\n",
+        NETWORKS, NODES, "known", "25%", "median", "75%");
+    for (uint32_t band = 0; band < BANDS; band++)
+        printf("%2u to %-4u %8.1f %8.1f %8.1f\n", band * BAND, band * BAND + BAND - 1,
+               quantile(bands[band], counts[band], 0.25), quantile(bands[band], counts[band], 0.5),
+               quantile(bands[band], counts[band], 0.75));
+    printf("%-10s %8.1f %8.1f %8.1f\n", "all", quantile(all, total, 0.25),
+           quantile(all, total, 0.5), quantile(all, total, 0.75));
 }
 
 static void grow(llmsched_context *context, const char *what, bench_shape shape, uint32_t nodes,
@@ -399,20 +503,21 @@ static void print_growth(llmsched_context *context)
 int main(int argc, char **argv)
 {
     const char *json = NULL, *folder = NULL;
-    bool growth = false;
+    bool growth = false, gains = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--short") == 0) {
             repetitions = 3;
         } else if (strcmp(argv[i], "--growth") == 0) {
             growth = true;
+        } else if (strcmp(argv[i], "--gains") == 0) {
+            gains = true;
         } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
             json = argv[++i];
         } else if (strcmp(argv[i], "--export") == 0 && i + 1 < argc) {
             folder = argv[++i];
         } else {
-            fprintf(
-                stderr,
-                "usage: bench_inference [--short] [--growth] [--json FILE] [--export FOLDER]\n");
+            fprintf(stderr, "usage: bench_inference [--short] [--gains] [--growth] [--json FILE] "
+                            "[--export FOLDER]\n");
             return 2;
         }
     }
@@ -436,6 +541,8 @@ int main(int argc, char **argv)
     print_table(results, 3, peak);
     if (json != NULL)
         write_json(json, results, 3, peak);
+    if (gains)
+        print_gains(context);
     if (growth)
         print_growth(context);
     llmsched_context_destroy(context);
