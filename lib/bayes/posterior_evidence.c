@@ -66,15 +66,36 @@ static bool take_over(llmsched_inference *inf, uint32_t node)
     return changed;
 }
 
+/* Nodes looked at together: most of them have nothing new. */
+enum { BLOCK = 8 };
+
+static bool block_has_news(const uint32_t *now, const uint32_t *before, const bool *soft,
+                           const bool *worded)
+{
+    uint32_t news = 0;
+    uint8_t words = 0;
+    for (int i = 0; i < BLOCK; i++)
+        news |= now[i] ^ before[i];
+    for (int i = 0; i < BLOCK; i++)
+        words |= (uint8_t)((uint8_t)soft[i] | (uint8_t)worded[i]);
+    return (news | words) != 0;
+}
+
 bool lls_posterior_apply(llmsched_inference *inference)
 {
     const lls_posterior *p = &inference->posterior;
     const uint32_t *now = inference->observed, *before = p->applied, count = p->count;
     const bool *soft = inference->soft, *worded = p->worded;
     bool any = false;
-    for (uint32_t i = 0; i < count; i++)
-        if (((now[i] ^ before[i]) | soft[i] | worded[i]) != 0)
-            any |= take_over(inference, i);
+    for (uint32_t i = 0; i < count;) {
+        if (count - i >= BLOCK && !block_has_news(now + i, before + i, soft + i, worded + i)) {
+            i += BLOCK;
+            continue;
+        }
+        for (uint32_t end = count - i < BLOCK ? count : i + BLOCK; i < end; i++)
+            if (((now[i] ^ before[i]) | soft[i] | worded[i]) != 0)
+                any |= take_over(inference, i);
+    }
     return any;
 }
 
