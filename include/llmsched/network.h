@@ -147,6 +147,13 @@ LLMSCHED_API void llmsched_inference_destroy(llmsched_inference *inference);
 /** Forgets all evidence. @since 0.1 */
 LLMSCHED_API void llmsched_inference_clear(llmsched_inference *inference);
 
+/**
+ * Bytes that the calculator holds for the network, compiled as it is, and for its messages: what it
+ * took when it was made, but for a few per node; it grows only by the scratch of joints and
+ * batches. 0 for NULL. @since 0.1
+ */
+LLMSCHED_API uint64_t llmsched_inference_bytes(const llmsched_inference *inference);
+
 /** Hard evidence: the node is in this state. Replaces what was said of the node. @since 0.1 */
 LLMSCHED_API llmsched_status llmsched_inference_set_state(llmsched_inference *inference,
                                                           uint32_t node, uint32_t state,

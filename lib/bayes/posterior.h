@@ -104,6 +104,7 @@ typedef struct lls_posterior {
     double *matrices;   /* four of any two nodes' states; path.c */
     double *weights;    /* states of one node */
     size_t matrix_size; /* entries of each; 0: nodes have too many states */
+    uint64_t bytes;     /* of all arrays */
 } lls_posterior;
 
 static inline bool lls_bit(const uint64_t *bits, uint32_t i)

@@ -60,20 +60,22 @@ static bool allocate_kept(lls_posterior *p, const llmsched_network *n, size_t co
 {
     const llmsched_context *c = n->context;
     size_t states = n->state_offset[n->count], words = lls_bit_words((uint32_t)count);
-    return (p->place_offset = lls_calloc(c, count + 1, sizeof *p->place_offset)) != NULL &&
-           (p->places = lls_calloc(c, dims, sizeof *p->places)) != NULL &&
-           (p->applied = lls_calloc(c, count, sizeof *p->applied)) != NULL &&
-           (p->worded = lls_calloc(c, count, sizeof *p->worded)) != NULL &&
-           (p->likelihoods = lls_calloc(c, states, sizeof *p->likelihoods)) != NULL &&
-           (p->views = lls_calloc(c, count, sizeof *p->views)) != NULL &&
-           (p->rows = lls_calloc(c, dims, sizeof *p->rows)) != NULL &&
-           (p->dirty = lls_calloc(c, words, sizeof *p->dirty)) != NULL &&
-           (p->unsettled = lls_calloc(c, words, sizeof *p->unsettled)) != NULL &&
-           (p->believed = lls_calloc(c, words, sizeof *p->believed)) != NULL &&
-           (p->known = lls_calloc(c, words, sizeof *p->known)) != NULL &&
-           (p->plain = lls_calloc(c, words, sizeof *p->plain)) != NULL &&
-           (p->priors = lls_calloc(c, states, sizeof *p->priors)) != NULL &&
-           (p->marginals = lls_calloc(c, states, sizeof *p->marginals)) != NULL;
+    return (p->place_offset =
+                lls_calloc_counted(c, count + 1, sizeof *p->place_offset, &p->bytes)) != NULL &&
+           (p->places = lls_calloc_counted(c, dims, sizeof *p->places, &p->bytes)) != NULL &&
+           (p->applied = lls_calloc_counted(c, count, sizeof *p->applied, &p->bytes)) != NULL &&
+           (p->worded = lls_calloc_counted(c, count, sizeof *p->worded, &p->bytes)) != NULL &&
+           (p->likelihoods = lls_calloc_counted(c, states, sizeof *p->likelihoods, &p->bytes)) !=
+               NULL &&
+           (p->views = lls_calloc_counted(c, count, sizeof *p->views, &p->bytes)) != NULL &&
+           (p->rows = lls_calloc_counted(c, dims, sizeof *p->rows, &p->bytes)) != NULL &&
+           (p->dirty = lls_calloc_counted(c, words, sizeof *p->dirty, &p->bytes)) != NULL &&
+           (p->unsettled = lls_calloc_counted(c, words, sizeof *p->unsettled, &p->bytes)) != NULL &&
+           (p->believed = lls_calloc_counted(c, words, sizeof *p->believed, &p->bytes)) != NULL &&
+           (p->known = lls_calloc_counted(c, words, sizeof *p->known, &p->bytes)) != NULL &&
+           (p->plain = lls_calloc_counted(c, words, sizeof *p->plain, &p->bytes)) != NULL &&
+           (p->priors = lls_calloc_counted(c, states, sizeof *p->priors, &p->bytes)) != NULL &&
+           (p->marginals = lls_calloc_counted(c, states, sizeof *p->marginals, &p->bytes)) != NULL;
 }
 
 static bool allocate(lls_posterior *p, const lls_tree *tree, const llmsched_network *n)
@@ -87,22 +89,26 @@ static bool allocate(lls_posterior *p, const lls_tree *tree, const llmsched_netw
     p->count = tree->count;
     if (most_states(n) <= MOST_MATRIX_STATES)
         p->matrix_size = most_states(n) * most_states(n) + LLS_SLACK;
-    return (p->steps = lls_calloc(c, count, sizeof *p->steps)) != NULL &&
-           (p->children = lls_calloc(c, count, sizeof *p->children)) != NULL &&
-           (p->dim_nodes = lls_calloc(c, dims, sizeof *p->dim_nodes)) != NULL &&
-           (p->dim_strides = lls_calloc(c, dims, sizeof *p->dim_strides)) != NULL &&
-           (p->tables = lls_calloc(c, entries, sizeof *p->tables)) != NULL &&
-           allocate_kept(p, n, count, dims) &&
-           (p->exponents = lls_calloc(c, count, sizeof *p->exponents)) != NULL &&
-           (p->products = lls_calloc(c, entries, sizeof *p->products)) != NULL &&
-           (p->lambdas = lls_calloc(c, messages, sizeof *p->lambdas)) != NULL &&
-           (p->beliefs = lls_calloc(c, messages, sizeof *p->beliefs)) != NULL &&
-           (p->ratio = lls_calloc(c, tree->largest_separator + LLS_SLACK, sizeof *p->ratio)) !=
+    return (p->steps = lls_calloc_counted(c, count, sizeof *p->steps, &p->bytes)) != NULL &&
+           (p->children = lls_calloc_counted(c, count, sizeof *p->children, &p->bytes)) != NULL &&
+           (p->dim_nodes = lls_calloc_counted(c, dims, sizeof *p->dim_nodes, &p->bytes)) != NULL &&
+           (p->dim_strides = lls_calloc_counted(c, dims, sizeof *p->dim_strides, &p->bytes)) !=
                NULL &&
-           (p->row = lls_calloc(c, most_states(n) + LLS_SLACK, sizeof *p->row)) != NULL &&
-           (p->weights = lls_calloc(c, most_states(n), sizeof *p->weights)) != NULL &&
-           (p->matrices = lls_calloc(c, 4 * p->matrix_size, sizeof *p->matrices)) != NULL &&
-           (p->list = lls_calloc(c, count, sizeof *p->list)) != NULL;
+           (p->tables = lls_calloc_counted(c, entries, sizeof *p->tables, &p->bytes)) != NULL &&
+           allocate_kept(p, n, count, dims) &&
+           (p->exponents = lls_calloc_counted(c, count, sizeof *p->exponents, &p->bytes)) != NULL &&
+           (p->products = lls_calloc_counted(c, entries, sizeof *p->products, &p->bytes)) != NULL &&
+           (p->lambdas = lls_calloc_counted(c, messages, sizeof *p->lambdas, &p->bytes)) != NULL &&
+           (p->beliefs = lls_calloc_counted(c, messages, sizeof *p->beliefs, &p->bytes)) != NULL &&
+           (p->ratio = lls_calloc_counted(c, tree->largest_separator + LLS_SLACK, sizeof *p->ratio,
+                                          &p->bytes)) != NULL &&
+           (p->row = lls_calloc_counted(c, most_states(n) + LLS_SLACK, sizeof *p->row,
+                                        &p->bytes)) != NULL &&
+           (p->weights = lls_calloc_counted(c, most_states(n), sizeof *p->weights, &p->bytes)) !=
+               NULL &&
+           (p->matrices = lls_calloc_counted(c, 4 * p->matrix_size, sizeof *p->matrices,
+                                             &p->bytes)) != NULL &&
+           (p->list = lls_calloc_counted(c, count, sizeof *p->list, &p->bytes)) != NULL;
 }
 
 /* --- steps ----------------------------------------------------------------------------- */
