@@ -8,18 +8,23 @@ static const double one = 1.0;
 
 /* --- what the evidence changed -------------------------------------------------------------- */
 
-/* Nothing is said about a dirty bucket's part of the network: its marginal is known. */
+/* The top of a piece without evidence. */
+static bool is_top(const lls_view *v)
+{
+    return lls_is_cut(v) && !v->touched;
+}
+
+/* Is the marginal of a dirty bucket kept since an earlier time, with all of its piece? */
 static bool restore_plain(lls_posterior *p, uint32_t bucket)
 {
-    const lls_step *s = &p->steps[bucket];
     const lls_view *v = &p->views[bucket];
-    if (s->parent == LLS_NONE32 ? v->touched : lls_is_cut(v) || !lls_bit(p->plain, s->parent)) {
+    bool plain = lls_is_cut(v) ? is_top(v) && lls_kept_recall(p, bucket)
+                               : lls_bit(p->plain, p->steps[bucket].parent);
+    if (plain)
+        lls_bit_set(p->plain, bucket);
+    else
         lls_bit_clear(p->plain, bucket);
-        return false;
-    }
-    lls_bit_set(p->plain, bucket);
-    memcpy(p->marginals + s->offset, p->priors + s->offset, s->states * sizeof *p->priors);
-    return true;
+    return plain;
 }
 
 /* What lies below a dirty bucket, down to the next cuts, has beliefs of the past. */
@@ -200,16 +205,26 @@ static void settle(llmsched_inference *inf, uint32_t bucket)
 
 /* --- answers ------------------------------------------------------------------------------- */
 
-void lls_posterior_marginals(llmsched_inference *inference, double *out)
+void lls_posterior_settle(llmsched_inference *inference)
 {
     lls_posterior *p = &inference->posterior;
+    uint32_t tops = 0;
     for (uint32_t word = (uint32_t)lls_bit_words(p->count); word-- > 0; p->unsettled[word] = 0)
         for (uint64_t rest = p->unsettled[word]; rest != 0;) {
-            const uint32_t bit = lls_highest_bit(rest);
-            settle(inference, word * 64 + bit);
+            const uint32_t bit = lls_highest_bit(rest), i = word * 64 + bit;
+            settle(inference, i);
+            if (is_top(&p->views[i]) && p->kept[i].size > 0)
+                p->list[tops++] = i;
             rest ^= UINT64_C(1) << bit;
         }
-    memcpy(out, p->marginals,
+    while (tops > 0)
+        lls_kept_keep(p, p->list[--tops]);
+}
+
+void lls_posterior_marginals(llmsched_inference *inference, double *out)
+{
+    lls_posterior_settle(inference);
+    memcpy(out, inference->posterior.marginals,
            inference->network->state_offset[inference->network->count] * sizeof *out);
 }
 

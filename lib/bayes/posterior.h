@@ -67,6 +67,14 @@ typedef struct lls_view_row {
     size_t compact; /* steps in belief and lambda */
 } lls_view_row;
 
+/* Marginals of a bucket's node and all below it, for each joint state of its separator. */
+typedef struct lls_kept {
+    uint64_t size;         /* joint states; 0: nothing is kept */
+    uint64_t row, known;   /* from here in kept_rows, `width` each, and in kept_known */
+    uint32_t first, count; /* from here in order, the bucket itself first */
+    uint32_t width;        /* states of all of them */
+} lls_kept;
+
 typedef struct lls_posterior {
     bool usable; /* false: too large, or numbers could get lost; propagate.c answers everything */
     const lls_kernels *kernels;
@@ -90,13 +98,18 @@ typedef struct lls_posterior {
     int *exponents;   /* a lambda stands for 2^exponent times what it holds */
     double *products; /* of touched buckets, laid out as tables, observed nodes left out */
     double *lambdas, *beliefs;
-    double *marginals, *priors; /* priors: the marginals without evidence */
+    double *marginals;
     /* Per bucket one bit. */
     uint64_t *dirty;     /* lambda, or what is seen of the table, is not that of the evidence */
     uint64_t *unsettled; /* nor are the marginal and the children's beliefs */
     uint64_t *believed;  /* the belief is, where it is not cut */
     uint64_t *known;     /* it is observed and cut: there is nothing to settle */
-    uint64_t *plain;     /* of those that were dirty: no evidence in their part of the network */
+    uint64_t *plain;     /* of those that were dirty: the marginal was kept since an earlier time */
+
+    lls_kept *kept;
+    uint32_t *order;
+    double *kept_rows;
+    uint8_t *kept_known;
 
     double *ratio; /* belief / lambda of one bucket */
     double *row;   /* states of one node */
@@ -161,11 +174,13 @@ static inline bool lls_is_cut(const lls_view *view)
 llmsched_status lls_posterior_compile(llmsched_inference *inference, llmsched_error *err);
 void lls_posterior_finish(lls_posterior *posterior, const llmsched_context *context);
 
-/* Back to no evidence, and nothing known beyond that. */
+/* Back to no evidence, and nothing known beyond that: as when it was made. */
 void lls_posterior_forget(llmsched_inference *inference);
 /* Computes the lambdas if need be. false: ask propagate.c, nothing is said about the evidence. */
 bool lls_posterior_update(llmsched_inference *inference);
 /* The rest must follow an update that was true. */
+/* Brings all marginals up to date. */
+void lls_posterior_settle(llmsched_inference *inference);
 double lls_posterior_log_probability(const llmsched_inference *inference);
 void lls_posterior_marginals(llmsched_inference *inference, double *out);
 void lls_posterior_marginal(llmsched_inference *inference, uint32_t node, double *out);
@@ -184,6 +199,17 @@ void lls_posterior_below(llmsched_inference *inference, uint32_t bucket, double 
 bool lls_posterior_apply(llmsched_inference *inference);
 /* Brings the rows of a bucket's view up to date. */
 void lls_posterior_lay_out(llmsched_inference *inference, uint32_t bucket);
+
+/* --- posterior_kept.c ------------------------------------------------------------------------ */
+
+bool lls_kept_init(llmsched_inference *inference);
+void lls_kept_finish(lls_posterior *posterior, const llmsched_context *context);
+/* Forgets all but what holds without evidence. */
+void lls_kept_forget(lls_posterior *posterior);
+/* For a bucket that is cut, with no evidence in it nor below. false: nothing is kept for it. */
+bool lls_kept_recall(lls_posterior *posterior, uint32_t bucket);
+/* Keeps the marginals, which must be up to date; the memo's size must not be 0. */
+void lls_kept_keep(lls_posterior *posterior, uint32_t bucket);
 
 /* --- posterior_up.c ------------------------------------------------------------------------- */
 

@@ -34,7 +34,7 @@ void lls_posterior_finish(lls_posterior *p, const llmsched_context *context)
     lls_free(context, p->believed);
     lls_free(context, p->known);
     lls_free(context, p->plain);
-    lls_free(context, p->priors);
+    lls_kept_finish(p, context);
     lls_free(context, p->marginals);
     lls_free(context, p->exponents);
     lls_free(context, p->products);
@@ -74,7 +74,6 @@ static bool allocate_kept(lls_posterior *p, const llmsched_network *n, size_t co
            (p->believed = lls_calloc_counted(c, words, sizeof *p->believed, &p->bytes)) != NULL &&
            (p->known = lls_calloc_counted(c, words, sizeof *p->known, &p->bytes)) != NULL &&
            (p->plain = lls_calloc_counted(c, words, sizeof *p->plain, &p->bytes)) != NULL &&
-           (p->priors = lls_calloc_counted(c, states, sizeof *p->priors, &p->bytes)) != NULL &&
            (p->marginals = lls_calloc_counted(c, states, sizeof *p->marginals, &p->bytes)) != NULL;
 }
 
@@ -286,7 +285,7 @@ static void find_priors(llmsched_inference *inf)
     lls_posterior_forget(inf);
     for (uint32_t i = 0; i < p->count; i++)
         lls_bit_set(p->unsettled, i);
-    lls_posterior_marginals(inf, p->priors);
+    lls_posterior_settle(inf);
     lls_posterior_forget(inf);
 }
 
@@ -305,12 +304,15 @@ llmsched_status lls_posterior_compile(llmsched_inference *inference, llmsched_er
         place_step(inference, i, &dim);
     place_children(inference, p);
     place_nodes(p);
+    if (!lls_kept_init(inference))
+        return lls_fail_memory(err);
     for (uint32_t i = 0; i < p->count; i++)
         fill_table(inference, &p->steps[i], &tree->buckets[i]);
     /* Collect ran without evidence: an outcome other than possible is an underflow. */
     p->usable = inference->outcome == LLS_OUTCOME_POSSIBLE &&
                 smallest_positive(n->tables, n->table_offset[n->count]) >= SMALLEST_ENTRY &&
                 smallest_positive(inference->messages, tree->message_size) >= SMALLEST_MESSAGE;
-    find_priors(inference);
+    if (p->usable)
+        find_priors(inference);
     return LLMSCHED_OK;
 }

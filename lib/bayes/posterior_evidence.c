@@ -124,7 +124,6 @@ void lls_posterior_lay_out(llmsched_inference *inference, uint32_t bucket)
 void lls_posterior_forget(llmsched_inference *inference)
 {
     lls_posterior *p = &inference->posterior;
-    const llmsched_network *n = inference->network;
     const size_t bytes = lls_bit_words(p->count) * sizeof(uint64_t);
     p->stale = true;
     p->impossible = 0;
@@ -142,5 +141,8 @@ void lls_posterior_forget(llmsched_inference *inference)
     memset(p->known, 0, bytes);
     memset(p->unsettled, 0, bytes);
     memset(p->believed, 0, bytes);
-    memcpy(p->marginals, p->priors, n->state_offset[n->count] * sizeof *p->marginals);
+    lls_kept_forget(p);
+    for (uint32_t i = 0; i < p->count; i++)
+        if (p->steps[i].parent == LLS_NONE32)
+            (void)lls_kept_recall(p, i); /* the first time there is nothing yet */
 }

@@ -21,19 +21,21 @@ typedef struct result {
     uint32_t nodes;
     uint64_t largest_clique;
     double compile_s;
-    double bytes;             /* of the calculator */
-    double entries;           /* of the cliques that a query leaves, on average */
-    double straight_s;        /* of a program that does only the sums of such a query */
-    double rate;              /* queries a second: median of the repetitions */
-    double median_s, p99_s;   /* of single queries */
-    double incremental_s;     /* one more stage told, all marginals */
-    double scratch_s;         /* the same evidence told to a calculator that keeps nothing */
-    double gain;              /* median ratio of the two */
-    double incremental_one_s; /* one more stage told, the next stage's marginal */
-    double batch_rate;        /* jobs a second in batches of QUERIES */
-    double first_batch_rate;  /* the first of them */
-    double pair_s;            /* mutual information of a pair */
-    double set_s;             /* of a stage with the next four together */
+    double bytes;           /* of the calculator */
+    double entries;         /* of the cliques that a query leaves, on average */
+    double straight_s;      /* of a program that does only the sums of such a query */
+    double rate;            /* queries a second: median of the repetitions */
+    double median_s, p99_s; /* of single queries */
+    double scratch_mean_s, scratch_median_s, scratch_p99_s; /* by a calculator that keeps nothing */
+    double incremental_s;                                   /* one more stage told, all marginals */
+    double scratch_s;           /* the same evidence told to a calculator that keeps nothing */
+    double first_incremental_s; /* the first in the calculator that keeps just the last answer */
+    double gain, first_gain;    /* median ratios to scratch_s */
+    double incremental_one_s;   /* one more stage told, the next stage's marginal */
+    double batch_rate;          /* jobs a second in batches of QUERIES */
+    double first_batch_rate;    /* the first of them */
+    double pair_s;              /* mutual information of a pair */
+    double set_s;               /* of a stage with the next four together */
 } result;
 
 static llmsched_error err;
@@ -70,48 +72,6 @@ static void ask(llmsched_inference *inf, double *out)
     bench_require(lls_inference_marginals(inf, out, &err), &err);
 }
 
-static void measure_single(llmsched_inference *inf, const bench_query *queries, double *out,
-                           result *r)
-{
-    static double rates[64], latencies[QUERIES * 64];
-    size_t n = 0;
-    for (int k = -1; k < repetitions; k++) { /* the first warms up */
-        double begin = now();
-        for (int q = 0; q < QUERIES; q++) {
-            tell(inf, &queries[q]);
-            ask(inf, out);
-        }
-        if (k >= 0)
-            rates[k] = QUERIES / (now() - begin);
-    }
-    for (int k = 0; k < repetitions; k++)
-        for (int q = 0; q < QUERIES; q++) {
-            double begin = now();
-            tell(inf, &queries[q]);
-            ask(inf, out);
-            latencies[n++] = now() - begin;
-        }
-    r->rate = quantile(rates, (size_t)repetitions, 0.5);
-    r->median_s = quantile(latencies, n, 0.5);
-    r->p99_s = quantile(latencies, n, 0.99);
-}
-
-/* --- one more stage ends ------------------------------------------------------------------- */
-
-enum { RUNS = 16 };
-
-/* The least times of one prefix length in one run; s[0]: told on, s[1]: told on, the next node
- * only, s[2]: from scratch. */
-typedef struct step_times {
-    double s[3];
-} step_times;
-
-static double since(double begin, double clock_s)
-{
-    double time = now() - begin - clock_s;
-    return time > 1e-9 ? time : 1e-9;
-}
-
 /* What asking the time costs. */
 static double clock_cost(void)
 {
@@ -123,66 +83,148 @@ static double clock_cost(void)
     return quantile(costs, 1001, 0.5);
 }
 
-/*
- * Everything is known of the first m stages and every marginal has been asked; then stage m ends.
- * From scratch is the same evidence told to a calculator that keeps nothing.
- */
-static void time_step(llmsched_inference *inf, bench_query prefix, uint32_t m, double *out,
-                      double clock_s, step_times *best)
+static double since(double begin, double clock_s)
 {
-    double p[64], times[3], begin;
-    uint32_t states = llmsched_network_state_count(inf->network, m + 1);
-    for (int what = 0; what < 2; what++) {
-        prefix.length = m;
-        tell(inf, &prefix);
-        ask(inf, out);
-        begin = now();
-        (void)llmsched_inference_set_state(inf, m, prefix.states[m], NULL);
-        if (what == 0)
+    double time = now() - begin - clock_s;
+    return time > 1e-9 ? time : 1e-9;
+}
+
+/* No query comes twice: what is kept of answers helps as far as parts of other queries agree. */
+static void measure_single(llmsched_inference *inf, double *out, result *r)
+{
+    static double rates[64], latencies[QUERIES * 64], scratch[QUERIES * 64];
+    const double clock_s = clock_cost();
+    size_t n = 0;
+    for (int k = -1; k < repetitions; k++) { /* the first warms up */
+        bench_query *queries = bench_queries(inf->network, QUERIES, (uint64_t)(1000 + k));
+        double begin = now();
+        for (int q = 0; q < QUERIES; q++) {
+            tell(inf, &queries[q]);
             ask(inf, out);
-        else
-            bench_require(llmsched_inference_marginal(inf, m + 1, p, states, &err), &err);
-        times[what] = since(begin, clock_s);
+        }
+        if (k >= 0)
+            rates[k] = QUERIES / (now() - begin);
+        free(queries);
     }
-    prefix.length = m + 1;
-    lls_posterior_forget(inf);
-    begin = now();
+    for (int k = 0; k < repetitions; k++) {
+        bench_query *queries = bench_queries(inf->network, QUERIES, (uint64_t)(2000 + k));
+        for (int q = 0; q < QUERIES; q++) {
+            double begin = now();
+            tell(inf, &queries[q]);
+            ask(inf, out);
+            latencies[n++] = since(begin, clock_s);
+        }
+        free(queries);
+    }
+    r->rate = quantile(rates, (size_t)repetitions, 0.5);
+    r->median_s = quantile(latencies, n, 0.5);
+    r->p99_s = quantile(latencies, n, 0.99);
+    n = 0;
+    for (int k = 0; k < repetitions; k++) {
+        bench_query *queries = bench_queries(inf->network, QUERIES, (uint64_t)(2000 + k));
+        for (int q = 0; q < QUERIES; q++) {
+            lls_posterior_forget(inf);
+            double begin = now();
+            tell(inf, &queries[q]);
+            ask(inf, out);
+            scratch[n++] = since(begin, clock_s);
+        }
+        free(queries);
+    }
+    r->scratch_mean_s = 0.0;
+    for (size_t i = 0; i < n; i++)
+        r->scratch_mean_s += scratch[i] / (double)n;
+    r->scratch_median_s = quantile(scratch, n, 0.5);
+    r->scratch_p99_s = quantile(scratch, n, 0.99);
+}
+
+/* --- one more stage ends ------------------------------------------------------------------- */
+
+enum { RUNS = 16, MOST_TIMES = 9 * RUNS * BENCH_NODES };
+
+/* Of one prefix in one run. */
+typedef struct step_times {
+    double all;     /* told on, all marginals */
+    double next;    /* told on, the next stage's */
+    double first;   /* told on, all, by a calculator that keeps the last answer, no other */
+    double scratch; /* all, the same evidence told to one that keeps nothing */
+} step_times;
+
+/* Everything is known of the first m stages and every marginal has been asked; then stage m ends.
+ */
+static double time_step(llmsched_inference *inf, bench_query prefix, uint32_t m, bool next,
+                        double *out, double clock_s)
+{
+    double p[64];
+    uint32_t states = llmsched_network_state_count(inf->network, m + 1);
+    prefix.length = m;
     tell(inf, &prefix);
     ask(inf, out);
-    times[2] = since(begin, clock_s);
-    for (int i = 0; i < 3; i++)
-        best->s[i] = times[i] < best->s[i] ? times[i] : best->s[i];
+    double begin = now();
+    (void)llmsched_inference_set_state(inf, m, prefix.states[m], NULL);
+    if (next)
+        bench_require(llmsched_inference_marginal(inf, m + 1, p, states, &err), &err);
+    else
+        ask(inf, out);
+    return since(begin, clock_s);
 }
 
-/* From each prefix of some runs to the next: times[run * (nodes - 1) + prefix length]. */
-static void time_steps(llmsched_inference *inf, const bench_query *queries, uint32_t nodes,
-                       double *out, step_times *times)
+static double time_scratch(llmsched_inference *inf, bench_query prefix, uint32_t m, double *out,
+                           double clock_s)
 {
-    double clock_s = clock_cost();
-    for (uint32_t i = 0; i < RUNS * (nodes - 1); i++)
-        times[i] = (step_times){{INFINITY, INFINITY, INFINITY}};
-    for (int k = 0; k < repetitions; k++)
-        for (uint32_t q = 0; q < RUNS; q++)
-            for (uint32_t m = 0; m + 1 < nodes; m++)
-                time_step(inf, queries[q], m, out, clock_s, &times[q * (nodes - 1) + m]);
+    prefix.length = m + 1;
+    lls_posterior_forget(inf);
+    double begin = now();
+    tell(inf, &prefix);
+    ask(inf, out);
+    return since(begin, clock_s);
 }
 
-static void measure_incremental(llmsched_inference *inf, const bench_query *queries, uint32_t nodes,
-                                double *out, result *r)
+/* From each prefix of random runs to the next; no run comes twice. Returns how many. */
+static uint32_t time_steps(const llmsched_network *network, uint64_t seed, step_times *times)
 {
-    static step_times times[RUNS * BENCH_NODES];
-    static double values[RUNS * BENCH_NODES];
-    double *results[] = {&r->incremental_s, &r->incremental_one_s, &r->scratch_s};
-    uint32_t n = RUNS * (nodes - 1);
-    time_steps(inf, queries, nodes, out, times);
-    for (int what = 0; what < 3; what++) {
-        for (uint32_t i = 0; i < n; i++)
-            values[i] = times[i].s[what];
-        *results[what] = quantile(values, n, 0.5);
+    llmsched_inference *warm = bench_inference(network), *other = bench_inference(network);
+    const uint32_t nodes = llmsched_network_node_count(network);
+    bench_query *queries = bench_queries(network, QUERIES, seed);
+    double clock_s = clock_cost(), *out = calloc(lls_inference_offsets(warm)[nodes], sizeof *out);
+    uint32_t n = 0, runs = RUNS * (uint32_t)repetitions;
+    for (uint32_t q = runs; q < QUERIES; q++) { /* jobs that came before */
+        tell(warm, &queries[q]);
+        ask(warm, out);
     }
-    for (uint32_t i = 0; i < n; i++)
-        values[i] = times[i].s[2] / times[i].s[0];
-    r->gain = quantile(values, n, 0.5);
+    for (uint32_t q = 0; q < runs; q++)
+        for (uint32_t m = 0; m + 1 < nodes; m++, n++) {
+            times[n].all = time_step(warm, queries[q], m, false, out, clock_s);
+            times[n].next = time_step(warm, queries[q], m, true, out, clock_s);
+            lls_posterior_forget(other);
+            times[n].first = time_step(other, queries[q], m, false, out, clock_s);
+            times[n].scratch = time_scratch(other, queries[q], m, out, clock_s);
+        }
+    free(out);
+    free(queries);
+    llmsched_inference_destroy(other);
+    llmsched_inference_destroy(warm);
+    return n;
+}
+
+static void measure_incremental(const llmsched_network *network, result *r)
+{
+    static step_times times[MOST_TIMES];
+    static double values[6][MOST_TIMES];
+    double *results[] = {&r->incremental_s, &r->first_incremental_s,
+                         &r->scratch_s,     &r->incremental_one_s,
+                         &r->gain,          &r->first_gain};
+    uint32_t n = time_steps(network, 1, times);
+    for (uint32_t i = 0; i < n; i++) {
+        values[0][i] = times[i].all;
+        values[1][i] = times[i].first;
+        values[2][i] = times[i].scratch;
+        values[3][i] = times[i].next;
+        values[4][i] = times[i].scratch / times[i].all;
+        values[5][i] = times[i].scratch / times[i].first;
+    }
+    for (int what = 0; what < 6; what++)
+        *results[what] = quantile(values[what], n, 0.5);
 }
 
 /* Other jobs in each call: the first one finds nothing kept from earlier calls. */
@@ -425,15 +467,15 @@ static void measure(const llmsched_network *network, const char *folder, result 
     allocated = 0.0;
     llmsched_inference *inf = bench_inference(network);
     r->compile_s = now() - begin;
-    r->bytes = allocated;
+    r->bytes = (double)llmsched_inference_bytes(inf);
     r->nodes = llmsched_network_node_count(network);
     r->largest_clique = inf->tree.largest_clique;
     bench_query *queries = bench_queries(network, QUERIES, 1);
     double *out = calloc(lls_inference_offsets(inf)[r->nodes], sizeof *out);
     r->entries = count_entries(inf, queries);
     r->straight_s = straight_time(inf, queries);
-    measure_single(inf, queries, out, r);
-    measure_incremental(inf, queries, r->nodes, out, r);
+    measure_single(inf, out, r);
+    measure_incremental(network, r);
     measure_batch(inf, r->nodes, &r->first_batch_rate, r);
     measure_pairs(inf, queries, r->nodes, r);
     if (folder != NULL)
@@ -443,26 +485,52 @@ static void measure(const llmsched_network *network, const char *folder, result 
     llmsched_inference_destroy(inf);
 }
 
+typedef struct column {
+    const char *head;
+    double value;
+} column;
+
+static void print_row(const result *r, double peak, bool heads)
+{
+    const double kept = r->rate, scratch = 1.0 / r->scratch_mean_s;
+    const column columns[] = {{"queries/s", kept},
+                              {"median us", 1e6 * r->median_s},
+                              {"p99 us", 1e6 * r->p99_s},
+                              {"anew/s", scratch},
+                              {"median us", 1e6 * r->scratch_median_s},
+                              {"p99 us", 1e6 * r->scratch_p99_s},
+                              {"one more", 1e6 * r->incremental_s},
+                              {"first job", 1e6 * r->first_incremental_s},
+                              {"anew us", 1e6 * r->scratch_s},
+                              {"gain", r->gain},
+                              {"first gain", r->first_gain},
+                              {"next us", 1e6 * r->incremental_one_s},
+                              {"pair us", 1e6 * r->pair_s},
+                              {"set us", 1e6 * r->set_s},
+                              {"entries", r->entries},
+                              {"to peak", peak / r->entries / kept},
+                              {"anew", peak / r->entries / scratch},
+                              {"to sums", 1.0 / kept / r->straight_s},
+                              {"anew", 1.0 / scratch / r->straight_s},
+                              {"batch x", r->batch_rate / kept},
+                              {"first x", r->first_batch_rate / kept},
+                              {"compile us", 1e6 * r->compile_s},
+                              {"KiB", r->bytes / 1024}};
+    printf("%-9s", heads ? "network" : r->name);
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        if (heads)
+            printf(" %10s", columns[i].head);
+        else
+            printf(" %10.*f", columns[i].value >= 1e3 ? 0 : 2, columns[i].value);
+    printf("\n");
+}
+
 static void print_table(const result *results, size_t count, double peak)
 {
-    static const char *heads[] = {"queries/s", "median us", "p99 us",  "one more",   "anew us",
-                                  "gain",      "next us",   "pair us", "set us",     "entries",
-                                  "to bound",  "batch",     "first",   "compile us", "KiB"};
-    printf("%-9s", "network");
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        printf(" %10s", heads[i]);
-    for (size_t i = 0; i < count; i++) {
-        const result *r = &results[i];
-        printf("\n%-9s %10.0f %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f", r->name,
-               r->rate, 1e6 * r->median_s, 1e6 * r->p99_s, 1e6 * r->incremental_s,
-               1e6 * r->scratch_s, r->gain, 1e6 * r->incremental_one_s, 1e6 * r->pair_s,
-               1e6 * r->set_s);
-        printf(" %10.0f %10.2f %10.2f %9.2fx %9.2fx %10.1f", r->entries,
-               peak / r->entries / r->rate, 1.0 / r->rate / r->straight_s, r->batch_rate / r->rate,
-               r->first_batch_rate / r->rate, 1e6 * r->compile_s);
-        printf(" %10.1f", r->bytes / 1024);
-    }
-    printf("\npeak: %.3g entries/s multiplied and added\n", peak);
+    print_row(&results[0], peak, true);
+    for (size_t i = 0; i < count; i++)
+        print_row(&results[i], peak, false);
+    printf("peak: %.3g entries/s multiplied and added\n", peak);
 }
 
 static void write_json(const char *path, const result *results, size_t count, double peak)
@@ -475,56 +543,69 @@ static void write_json(const char *path, const result *results, size_t count, do
     fprintf(file, "{\"peak_entries_per_s\": %.6g, \"networks\": [", peak);
     for (size_t i = 0; i < count; i++) {
         const result *r = &results[i];
-        fprintf(file,
-                "%s\n {\"name\": \"%s\", \"nodes\": %u, \"largest_clique\": %llu, "
-                "\"queries_per_s\": %.6g, \"batch_jobs_per_s\": %.6g, \"first_batch_jobs_per_s\": "
-                "%.6g, \"median_s\": %.4g, \"p99_s\": %.4g, "
-                "\"incremental_s\": %.4g, \"scratch_s\": %.4g, \"incremental_gain\": %.4g, "
-                "\"incremental_one_s\": %.4g, "
-                "\"pair_information_s\": %.4g, \"set_information_s\": %.4g, "
-                "\"entries_per_query\": %.6g, \"straight_s\": %.4g, \"compile_s\": %.4g, "
-                "\"bytes\": %.0f}",
-                i == 0 ? "" : ",", r->name, r->nodes, (unsigned long long)r->largest_clique,
-                r->rate, r->batch_rate, r->first_batch_rate, r->median_s, r->p99_s,
-                r->incremental_s, r->scratch_s, r->gain, r->incremental_one_s, r->pair_s, r->set_s,
-                r->entries, r->straight_s, r->compile_s, r->bytes);
+        fprintf(
+            file,
+            "%s\n {\"name\": \"%s\", \"nodes\": %u, \"largest_clique\": %llu, "
+            "\"queries_per_s\": %.6g, \"batch_jobs_per_s\": %.6g, \"first_batch_jobs_per_s\": "
+            "%.6g, \"median_s\": %.4g, \"p99_s\": %.4g, "
+            "\"incremental_s\": %.4g, \"scratch_s\": %.4g, \"incremental_gain\": %.4g, "
+            "\"first_incremental_gain\": %.4g, \"scratch_mean_s\": %.4g, \"scratch_p99_s\": %.4g, "
+            "\"incremental_one_s\": %.4g, "
+            "\"pair_information_s\": %.4g, \"set_information_s\": %.4g, "
+            "\"entries_per_query\": %.6g, \"straight_s\": %.4g, \"compile_s\": %.4g, "
+            "\"bytes\": %.0f}",
+            i == 0 ? "" : ",", r->name, r->nodes, (unsigned long long)r->largest_clique, r->rate,
+            r->batch_rate, r->first_batch_rate, r->median_s, r->p99_s, r->incremental_s,
+            r->scratch_s, r->gain, r->first_gain, r->scratch_mean_s, r->scratch_p99_s,
+            r->incremental_one_s, r->pair_s, r->set_s, r->entries, r->straight_s, r->compile_s,
+            r->bytes);
     }
     fprintf(file, "]}\n");
     fclose(file);
 }
 
+enum { NETWORKS = 16, DAG_NODES = 30, BAND = 5, BANDS = DAG_NODES / BAND };
+
+typedef struct gains {
+    size_t count;
+    double values[NETWORKS * MOST_TIMES];
+} gains;
+
+static void print_quartiles(gains *g)
+{
+    printf("   %6.1f %6.1f %6.1f", quantile(g->values, g->count, 0.25),
+           quantile(g->values, g->count, 0.5), quantile(g->values, g->count, 0.75));
+}
+
 /* How much less one more stage costs than all anew, over DAGs of 30 stages, by stages known. */
 static void print_gains(llmsched_context *context)
 {
-    enum { NETWORKS = 16, NODES = 30, BAND = 5, BANDS = NODES / BAND };
-    static step_times times[RUNS * NODES];
-    static double all[NETWORKS * RUNS * NODES], bands[BANDS][NETWORKS * RUNS * BAND];
-    size_t total = 0, counts[BANDS] = {0};
+    static step_times times[MOST_TIMES];
+    static gains table[BANDS + 1][2]; /* the last row: all */
     for (uint64_t seed = 1; seed <= NETWORKS; seed++) {
-        llmsched_network *network = bench_network(context, BENCH_DAG, NODES, 6, 6, 1000 + seed);
-        llmsched_inference *inf = bench_inference(network);
-        bench_query *queries = bench_queries(network, QUERIES, seed);
-        double *out = calloc(lls_inference_offsets(inf)[NODES], sizeof *out);
-        time_steps(inf, queries, NODES, out, times);
-        for (uint32_t i = 0; i < RUNS * (NODES - 1); i++) {
-            uint32_t band = i % (NODES - 1) / BAND;
-            bands[band][counts[band]++] = all[total++] = times[i].s[2] / times[i].s[0];
-        }
-        free(out);
-        free(queries);
-        llmsched_inference_destroy(inf);
+        llmsched_network *network = bench_network(context, BENCH_DAG, DAG_NODES, 6, 6, 1000 + seed);
+        uint32_t n = time_steps(network, seed, times);
+        for (uint32_t i = 0; i < n; i++)
+            for (int k = 0; k < 2; k++) {
+                gains *band = &table[i % (DAG_NODES - 1) / BAND][k], *all = &table[BANDS][k];
+                double gain = times[i].scratch / (k == 0 ? times[i].all : times[i].first);
+                band->values[band->count++] = all->values[all->count++] = gain;
+            }
         llmsched_network_release(network);
     }
     printf(
-        "\none more stage, all marginals: how many times faster than from scratch, over %d other "
-        "DAGs of %d\n%-10s %8s %8s %8s\n",
-        NETWORKS, NODES, "known", "25%", "median", "75%");
-    for (uint32_t band = 0; band < BANDS; band++)
-        printf("%2u to %-4u %8.1f %8.1f %8.1f\n", band * BAND, band * BAND + BAND - 1,
-               quantile(bands[band], counts[band], 0.25), quantile(bands[band], counts[band], 0.5),
-               quantile(bands[band], counts[band], 0.75));
-    printf("%-10s %8.1f %8.1f %8.1f\n", "all", quantile(all, total, 0.25),
-           quantile(all, total, 0.5), quantile(all, total, 0.75));
+        "\none more stage, all marginals: how many times faster than from scratch; quartiles over "
+        "%d other DAGs of %d\n%-12s   after 1,000 jobs       in the first job\n",
+        NETWORKS, DAG_NODES, "known");
+    for (uint32_t band = 0; band <= BANDS; band++) {
+        if (band < BANDS)
+            printf("%2u to %-6u", band * BAND, band * BAND + BAND - 1);
+        else
+            printf("%-12s", "all");
+        print_quartiles(&table[band][0]);
+        print_quartiles(&table[band][1]);
+        printf("\n");
+    }
 }
 
 static void grow(llmsched_context *context, const char *what, bench_shape shape, uint32_t nodes,
@@ -558,14 +639,14 @@ static void print_growth(llmsched_context *context)
 int main(int argc, char **argv)
 {
     const char *json = NULL, *folder = NULL;
-    bool growth = false, gains = false;
+    bool growth = false, many = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--short") == 0) {
             repetitions = 3;
         } else if (strcmp(argv[i], "--growth") == 0) {
             growth = true;
         } else if (strcmp(argv[i], "--gains") == 0) {
-            gains = true;
+            many = true;
         } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
             json = argv[++i];
         } else if (strcmp(argv[i], "--export") == 0 && i + 1 < argc) {
@@ -596,7 +677,7 @@ int main(int argc, char **argv)
     print_table(results, 3, peak);
     if (json != NULL)
         write_json(json, results, 3, peak);
-    if (gains)
+    if (many)
         print_gains(context);
     if (growth)
         print_growth(context);
