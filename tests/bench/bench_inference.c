@@ -9,12 +9,10 @@
  * --export writes each network and the first queries with their answers, for other engines to
  * check.
  */
-#define _POSIX_C_SOURCE 200809L
-#include "networks.h"
+#include "bounds.h"
+#include "steps.h"
 
-#include <time.h>
-
-enum { QUERIES = 1024, EXPORTED = 60 };
+enum { EXPORTED = 60 };
 
 typedef struct result {
     const char *name;
@@ -38,61 +36,33 @@ typedef struct result {
     double set_s;               /* of a stage with the next four together */
 } result;
 
-static llmsched_error err;
-static int repetitions = 9;
-
-static double now(void)
+/* By a calculator that keeps nothing from one query to the next. */
+static void measure_scratch(llmsched_inference *inf, double clock_s, double *out, result *r)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double quantile(double *values, size_t n, double p)
-{
-    qsort(values, n, sizeof *values, by_value);
-    return values[(size_t)((double)(n - 1) * p)];
-}
-
-static void tell(llmsched_inference *inf, const bench_query *q)
-{
-    llmsched_inference_clear(inf);
-    for (uint32_t i = 0; i < q->length; i++)
-        (void)llmsched_inference_set_state(inf, i, q->states[i], NULL);
-}
-
-static void ask(llmsched_inference *inf, double *out)
-{
-    bench_require(lls_inference_marginals(inf, out, &err), &err);
-}
-
-/* What asking the time costs. */
-static double clock_cost(void)
-{
-    double costs[1001];
-    for (int i = 0; i < 1001; i++) {
-        double begin = now();
-        costs[i] = now() - begin;
+    static double means[64], latencies[QUERIES * 64];
+    size_t n = 0;
+    for (int k = 0; k < repetitions; k++) {
+        bench_query *queries = bench_queries(inf->network, QUERIES, (uint64_t)(2000 + k));
+        means[k] = 0.0;
+        for (int q = 0; q < QUERIES; q++) {
+            lls_posterior_forget(inf);
+            double begin = now();
+            tell(inf, &queries[q]);
+            ask(inf, out);
+            latencies[n] = since(begin, clock_s);
+            means[k] += latencies[n++] / QUERIES;
+        }
+        free(queries);
     }
-    return quantile(costs, 1001, 0.5);
-}
-
-static double since(double begin, double clock_s)
-{
-    double time = now() - begin - clock_s;
-    return time > 1e-9 ? time : 1e-9;
+    r->scratch_mean_s = quantile(means, (size_t)repetitions, 0.5);
+    r->scratch_median_s = quantile(latencies, n, 0.5);
+    r->scratch_p99_s = quantile(latencies, n, 0.99);
 }
 
 /* No query comes twice: what is kept of answers helps as far as parts of other queries agree. */
 static void measure_single(llmsched_inference *inf, double *out, result *r)
 {
-    static double rates[64], latencies[QUERIES * 64], scratch[QUERIES * 64];
+    static double rates[64], latencies[QUERIES * 64];
     const double clock_s = clock_cost();
     size_t n = 0;
     for (int k = -1; k < repetitions; k++) { /* the first warms up */
@@ -119,92 +89,7 @@ static void measure_single(llmsched_inference *inf, double *out, result *r)
     r->rate = quantile(rates, (size_t)repetitions, 0.5);
     r->median_s = quantile(latencies, n, 0.5);
     r->p99_s = quantile(latencies, n, 0.99);
-    n = 0;
-    for (int k = 0; k < repetitions; k++) {
-        bench_query *queries = bench_queries(inf->network, QUERIES, (uint64_t)(2000 + k));
-        for (int q = 0; q < QUERIES; q++) {
-            lls_posterior_forget(inf);
-            double begin = now();
-            tell(inf, &queries[q]);
-            ask(inf, out);
-            scratch[n++] = since(begin, clock_s);
-        }
-        free(queries);
-    }
-    r->scratch_mean_s = 0.0;
-    for (size_t i = 0; i < n; i++)
-        r->scratch_mean_s += scratch[i] / (double)n;
-    r->scratch_median_s = quantile(scratch, n, 0.5);
-    r->scratch_p99_s = quantile(scratch, n, 0.99);
-}
-
-/* --- one more stage ends ------------------------------------------------------------------- */
-
-enum { RUNS = 16, MOST_TIMES = 9 * RUNS * BENCH_NODES };
-
-/* Of one prefix in one run. */
-typedef struct step_times {
-    double all;     /* told on, all marginals */
-    double next;    /* told on, the next stage's */
-    double first;   /* told on, all, by a calculator that keeps the last answer, no other */
-    double scratch; /* all, the same evidence told to one that keeps nothing */
-} step_times;
-
-/* Everything is known of the first m stages and every marginal has been asked; then stage m ends.
- */
-static double time_step(llmsched_inference *inf, bench_query prefix, uint32_t m, bool next,
-                        double *out, double clock_s)
-{
-    double p[64];
-    uint32_t states = llmsched_network_state_count(inf->network, m + 1);
-    prefix.length = m;
-    tell(inf, &prefix);
-    ask(inf, out);
-    double begin = now();
-    (void)llmsched_inference_set_state(inf, m, prefix.states[m], NULL);
-    if (next)
-        bench_require(llmsched_inference_marginal(inf, m + 1, p, states, &err), &err);
-    else
-        ask(inf, out);
-    return since(begin, clock_s);
-}
-
-static double time_scratch(llmsched_inference *inf, bench_query prefix, uint32_t m, double *out,
-                           double clock_s)
-{
-    prefix.length = m + 1;
-    lls_posterior_forget(inf);
-    double begin = now();
-    tell(inf, &prefix);
-    ask(inf, out);
-    return since(begin, clock_s);
-}
-
-/* From each prefix of random runs to the next; no run comes twice. Returns how many. */
-static uint32_t time_steps(const llmsched_network *network, uint64_t seed, step_times *times)
-{
-    llmsched_inference *warm = bench_inference(network), *other = bench_inference(network);
-    const uint32_t nodes = llmsched_network_node_count(network);
-    bench_query *queries = bench_queries(network, QUERIES, seed);
-    double clock_s = clock_cost(), *out = calloc(lls_inference_offsets(warm)[nodes], sizeof *out);
-    uint32_t n = 0, runs = RUNS * (uint32_t)repetitions;
-    for (uint32_t q = runs; q < QUERIES; q++) { /* jobs that came before */
-        tell(warm, &queries[q]);
-        ask(warm, out);
-    }
-    for (uint32_t q = 0; q < runs; q++)
-        for (uint32_t m = 0; m + 1 < nodes; m++, n++) {
-            times[n].all = time_step(warm, queries[q], m, false, out, clock_s);
-            times[n].next = time_step(warm, queries[q], m, true, out, clock_s);
-            lls_posterior_forget(other);
-            times[n].first = time_step(other, queries[q], m, false, out, clock_s);
-            times[n].scratch = time_scratch(other, queries[q], m, out, clock_s);
-        }
-    free(out);
-    free(queries);
-    llmsched_inference_destroy(other);
-    llmsched_inference_destroy(warm);
-    return n;
+    measure_scratch(inf, clock_s, out, r);
 }
 
 static void measure_incremental(const llmsched_network *network, result *r)
@@ -288,112 +173,6 @@ static void measure_pairs(llmsched_inference *inf, const bench_query *queries, u
     r->set_s = quantile(times, (size_t)repetitions, 0.5);
 }
 
-/* --- bounds ---------------------------------------------------------------------------------- */
-
-/* Of each bucket: entries of its clique under the evidence of a query, those of observed nodes'
- * other states left out; 0 where it holds no unobserved node, or its part of the network no
- * evidence. */
-static void clique_entries(const llmsched_inference *inf, uint32_t length, double *entries)
-{
-    bool told[BENCH_NODES] = {false}; /* per bucket: anything observed in its part */
-    for (uint32_t b = 0; b < inf->tree.count; b++) {
-        uint32_t root = b;
-        while (inf->tree.buckets[root].parent != LLS_NONE32)
-            root = inf->tree.buckets[root].parent;
-        told[root] |= inf->tree.buckets[b].node < length;
-    }
-    for (uint32_t b = inf->tree.count; b-- > 0;) {
-        const lls_bucket *bucket = &inf->tree.buckets[b];
-        double product = bucket->node < length ? 1.0 : lls_states(inf->network, bucket->node);
-        if (bucket->parent != LLS_NONE32)
-            told[b] = told[bucket->parent];
-        for (uint32_t d = 0; d < bucket->separator_count; d++) {
-            uint32_t node = inf->tree.separators[bucket->separator + d];
-            product *= node < length ? 1.0 : lls_states(inf->network, node);
-        }
-        entries[b] = told[b] && product > 1.0 ? product : 0.0;
-    }
-}
-
-/* What elimination must look at, per query on average. */
-static double count_entries(const llmsched_inference *inf, const bench_query *queries)
-{
-    double sum = 0.0, entries[BENCH_NODES];
-    for (int q = 0; q < QUERIES; q++) {
-        clique_entries(inf, queries[q].length, entries);
-        for (uint32_t b = 0; b < inf->tree.count; b++)
-            sum += entries[b];
-    }
-    return sum / QUERIES;
-}
-
-enum { LANES = 6, PARTS = 4 }; /* all networks but those of --growth have six states */
-
-/* The sums of one clique: rows of six, each times a number; four sums side by side. */
-static void straight_clique(const double *table, size_t rows, double *numbers)
-{
-    double parts[PARTS][LANES] = {{0.0}};
-    size_t i = 0;
-    for (; i + PARTS <= rows; i += PARTS)
-        for (size_t k = 0; k < PARTS; k++)
-            for (size_t lane = 0; lane < LANES; lane++)
-                parts[k][lane] += table[(i + k) * LANES + lane] * numbers[i + k];
-    for (; i < rows; i++)
-        for (size_t lane = 0; lane < LANES; lane++)
-            parts[0][lane] += table[i * LANES + lane] * numbers[i];
-    for (size_t lane = 0; lane < LANES; lane++)
-        numbers[lane] = (parts[0][lane] + parts[1][lane]) + (parts[2][lane] + parts[3][lane]);
-}
-
-/*
- * The least time per query of a program that knows all evidence beforehand and only multiplies and
- * adds: the same entries, clique after clique, each from the numbers that the last one left.
- */
-static double straight_time(const llmsched_inference *inf, const bench_query *queries)
-{
-    static uint32_t rows[QUERIES * BENCH_NODES], ends[QUERIES];
-    static double numbers[1 << 16];
-    double entries[BENCH_NODES], best = INFINITY;
-    uint32_t count = 0;
-    for (int q = 0; q < QUERIES; q++) {
-        clique_entries(inf, queries[q].length, entries);
-        for (uint32_t b = inf->tree.count; b-- > 0;)
-            if (entries[b] > 0.0)
-                rows[count++] = (uint32_t)((entries[b] + LANES - 1) / LANES);
-        ends[q] = count;
-    }
-    for (int k = 0; k < 3 * repetitions; k++) {
-        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-            numbers[i] = 1.0 / LANES;
-        double begin = now();
-        for (uint32_t q = 0, i = 0; q < QUERIES; q++)
-            for (; i < ends[q]; i++)
-                straight_clique(inf->posterior.tables, rows[i], numbers);
-        double time = (now() - begin) / QUERIES;
-        best = time < best && numbers[0] >= 0.0 ? time : best;
-    }
-    return best;
-}
-
-/* Entries a second that a plain loop multiplies and adds up from the second cache. */
-static double peak_rate(void)
-{
-    enum { ENTRIES = 1 << 15, PASSES = 200 };
-    static double a[ENTRIES], b[ENTRIES];
-    double best = 0.0;
-    for (size_t i = 0; i < ENTRIES; i++)
-        a[i] = 1.0 / (double)(i + 1);
-    for (int k = 0; k < 9; k++) {
-        double begin = now();
-        for (int pass = 0; pass < PASSES; pass++)
-            for (size_t i = 0; i < ENTRIES; i++)
-                b[i] += a[i] * 0.5;
-        double rate = (double)ENTRIES * PASSES / (now() - begin);
-        best = rate > best ? rate : best;
-    }
-    return b[0] > 0.0 ? best : 0.0;
-}
-
 /* --- for other engines ---------------------------------------------------------------- */
 
 static FILE *open_in(const char *folder, const char *name, const char *suffix)
@@ -435,36 +214,11 @@ static void export(const char *folder, const char *name, llmsched_inference *inf
     fclose(file);
 }
 
-/* --- memory ----------------------------------------------------------------------------- */
-
-static double allocated; /* bytes asked for since the last reset; nothing is given back then */
-
-static void *count_allocate(void *user, size_t bytes)
-{
-    (void)user;
-    allocated += (double)bytes;
-    return malloc(bytes);
-}
-
-static void *count_reallocate(void *user, void *ptr, size_t bytes)
-{
-    (void)user;
-    allocated += (double)bytes;
-    return realloc(ptr, bytes);
-}
-
-static void count_release(void *user, void *ptr)
-{
-    (void)user;
-    free(ptr);
-}
-
 /* --- all ------------------------------------------------------------------------------- */
 
 static void measure(const llmsched_network *network, const char *folder, result *r)
 {
     double begin = now();
-    allocated = 0.0;
     llmsched_inference *inf = bench_inference(network);
     r->compile_s = now() - begin;
     r->bytes = (double)llmsched_inference_bytes(inf);
@@ -564,50 +318,6 @@ static void write_json(const char *path, const result *results, size_t count, do
     fclose(file);
 }
 
-enum { NETWORKS = 16, DAG_NODES = 30, BAND = 5, BANDS = DAG_NODES / BAND };
-
-typedef struct gains {
-    size_t count;
-    double values[NETWORKS * MOST_TIMES];
-} gains;
-
-static void print_quartiles(gains *g)
-{
-    printf("   %6.1f %6.1f %6.1f", quantile(g->values, g->count, 0.25),
-           quantile(g->values, g->count, 0.5), quantile(g->values, g->count, 0.75));
-}
-
-/* How much less one more stage costs than all anew, over DAGs of 30 stages, by stages known. */
-static void print_gains(llmsched_context *context)
-{
-    static step_times times[MOST_TIMES];
-    static gains table[BANDS + 1][2]; /* the last row: all */
-    for (uint64_t seed = 1; seed <= NETWORKS; seed++) {
-        llmsched_network *network = bench_network(context, BENCH_DAG, DAG_NODES, 6, 6, 1000 + seed);
-        uint32_t n = time_steps(network, seed, times);
-        for (uint32_t i = 0; i < n; i++)
-            for (int k = 0; k < 2; k++) {
-                gains *band = &table[i % (DAG_NODES - 1) / BAND][k], *all = &table[BANDS][k];
-                double gain = times[i].scratch / (k == 0 ? times[i].all : times[i].first);
-                band->values[band->count++] = all->values[all->count++] = gain;
-            }
-        llmsched_network_release(network);
-    }
-    printf(
-        "\none more stage, all marginals: how many times faster than from scratch; quartiles over "
-        "%d other DAGs of %d\n%-12s   after 1,000 jobs       in the first job\n",
-        NETWORKS, DAG_NODES, "known");
-    for (uint32_t band = 0; band <= BANDS; band++) {
-        if (band < BANDS)
-            printf("%2u to %-6u", band * BAND, band * BAND + BAND - 1);
-        else
-            printf("%-12s", "all");
-        print_quartiles(&table[band][0]);
-        print_quartiles(&table[band][1]);
-        printf("\n");
-    }
-}
-
 static void grow(llmsched_context *context, const char *what, bench_shape shape, uint32_t nodes,
                  uint32_t states, uint32_t window)
 {
@@ -659,12 +369,7 @@ int main(int argc, char **argv)
     }
     llmsched_context *context = NULL;
     uint64_t seed;
-    llmsched_allocator allocator = {.size = sizeof allocator,
-                                    .allocate = count_allocate,
-                                    .reallocate = count_reallocate,
-                                    .release = count_release};
-    llmsched_context_options options = {.size = sizeof options, .allocator = &allocator};
-    bench_require(llmsched_context_create(&options, &context, &err), &err);
+    bench_require(llmsched_context_create(NULL, &context, &err), &err);
     llmsched_network *networks[3] = {bench_network(context, BENCH_CHAIN, 12, 6, 1, 5),
                                      bench_network(context, BENCH_TREE, 20, 6, 1, 6),
                                      bench_dag(context, 30, 6, 7776, &seed)};

@@ -253,12 +253,48 @@ static void test_only_its_piece(void **state)
     llmsched_network_release(n);
 }
 
+/* A piece without evidence under states that were seen before is answered from what was kept. */
+static void test_kept(void **state)
+{
+    (void)state;
+    lls_random random;
+    lls_random_seed(&random, 63);
+    memset(&draft, 0, sizeof draft);
+    for (uint32_t i = 0; i < 6; i++) { /* a chain */
+        draft_node(&draft, i, 3);
+        if (i > 0)
+            draft_arc(&draft, i - 1, i);
+    }
+    draft_fill(&draft, &random, 0.0);
+    llmsched_network *n = draft_build(&draft, context);
+    llmsched_inference *inf = infer(n);
+    double seen[3][18], out[18];
+    for (uint32_t round = 0; round < 6; round++) {
+        llmsched_inference_clear(inf);
+        assert_ok(llmsched_inference_set_state(inf, 0, round / 3, &err), err); /* says nothing */
+        assert_ok(llmsched_inference_set_state(inf, 1, round % 3, &err), err);
+        assert_true(lls_posterior_update(inf));
+        assert_int_equal(inf->posterior.unsettled[0] == 0, round >= 3);
+        assert_ok(lls_inference_marginals(inf, out, &err), err);
+        if (round < 3)
+            memcpy(seen[round], out, sizeof out);
+        else
+            assert_memory_equal(seen[round - 3] + 3, out + 3, 15 * sizeof *out);
+    }
+    lls_posterior_forget(inf);
+    assert_true(lls_posterior_update(inf));
+    assert_false(inf->posterior.unsettled[0] == 0);
+    llmsched_inference_destroy(inf);
+    llmsched_network_release(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_history),
         cmocka_unit_test(test_stage_after_stage),
         cmocka_unit_test(test_only_its_piece),
+        cmocka_unit_test(test_kept),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
