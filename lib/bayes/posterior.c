@@ -14,38 +14,24 @@ static bool is_top(const lls_view *v)
     return lls_is_cut(v) && !v->touched;
 }
 
-/* Is the marginal of a dirty bucket kept since an earlier time, with all of its piece? */
-static bool restore_plain(lls_posterior *p, uint32_t bucket)
-{
-    const lls_view *v = &p->views[bucket];
-    bool plain = lls_is_cut(v) ? is_top(v) && lls_kept_recall(p, bucket)
-                               : lls_bit(p->plain, p->steps[bucket].parent);
-    if (plain)
-        lls_bit_set(p->plain, bucket);
-    else
-        lls_bit_clear(p->plain, bucket);
-    return plain;
-}
-
-/* What lies below a dirty bucket, down to the next cuts, has beliefs of the past. */
+/* Beliefs and marginals below a dirty bucket, down to the next cuts, are of the past. */
 static void unsettle(lls_posterior *p)
 {
     for (uint32_t word = (uint32_t)lls_bit_words(p->count); word-- > 0;) {
         const uint64_t known = p->known[word];
-        uint64_t plain = 0;
-        for (uint64_t rest = p->dirty[word] & ~known; rest != 0;) {
-            const uint32_t bit = lls_highest_bit(rest);
-            const lls_step *s = &p->steps[word * 64 + bit];
-            plain |= (uint64_t)restore_plain(p, word * 64 + bit) << bit;
-            for (uint32_t k = 0; k < s->children; k++) {
+        for (uint64_t rest = p->dirty[word] & ~(known | p->recalled[word]); rest != 0;) {
+            const uint32_t bit = lls_highest_bit(rest), i = word * 64 + bit;
+            const lls_step *s = &p->steps[i];
+            const bool done = is_top(&p->views[i]) && lls_kept_recall(p, i);
+            for (uint32_t k = 0; k < s->children && !done; k++) {
                 const uint32_t child = p->children[s->child + k]; /* it comes later */
                 p->dirty[child / 64] |= (uint64_t)!lls_is_cut(&p->views[child]) << child % 64;
             }
-            rest = p->dirty[word] & ~known & ((UINT64_C(1) << bit) - 1);
+            rest = p->dirty[word] & ~(known | p->recalled[word]) & ((UINT64_C(1) << bit) - 1);
         }
-        p->unsettled[word] = (p->unsettled[word] | p->dirty[word]) & ~(known | plain);
+        p->unsettled[word] = (p->unsettled[word] | p->dirty[word]) & ~(known | p->recalled[word]);
         p->believed[word] &= ~p->dirty[word];
-        p->dirty[word] = 0;
+        p->dirty[word] = p->recalled[word] = 0;
     }
 }
 

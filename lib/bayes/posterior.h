@@ -104,7 +104,7 @@ typedef struct lls_posterior {
     uint64_t *unsettled; /* nor are the marginal and the children's beliefs */
     uint64_t *believed;  /* the belief is, where it is not cut */
     uint64_t *known;     /* it is observed and cut: there is nothing to settle */
-    uint64_t *plain;     /* of those that were dirty: the marginal was kept since an earlier time */
+    uint64_t *recalled;  /* it is dirty, but the marginal is kept since an earlier time */
 
     lls_kept *kept;
     uint32_t *order;
@@ -206,7 +206,10 @@ bool lls_kept_init(llmsched_inference *inference);
 void lls_kept_finish(lls_posterior *posterior, const llmsched_context *context);
 /* Forgets all but what holds without evidence. */
 void lls_kept_forget(lls_posterior *posterior);
-/* For a bucket that is cut, with no evidence in it nor below. false: nothing is kept for it. */
+/*
+ * For a bucket that is cut, with no evidence in it nor below: its marginal and those below, which
+ * become dirty and recalled. false: nothing is kept for it.
+ */
 bool lls_kept_recall(lls_posterior *posterior, uint32_t bucket);
 /* Keeps the marginals, which must be up to date; the memo's size must not be 0. */
 void lls_kept_keep(lls_posterior *posterior, uint32_t bucket);

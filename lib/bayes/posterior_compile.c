@@ -33,7 +33,7 @@ void lls_posterior_finish(lls_posterior *p, const llmsched_context *context)
     lls_free(context, p->unsettled);
     lls_free(context, p->believed);
     lls_free(context, p->known);
-    lls_free(context, p->plain);
+    lls_free(context, p->recalled);
     lls_kept_finish(p, context);
     lls_free(context, p->marginals);
     lls_free(context, p->exponents);
@@ -73,7 +73,7 @@ static bool allocate_kept(lls_posterior *p, const llmsched_network *n, size_t co
            (p->unsettled = lls_calloc_counted(c, words, sizeof *p->unsettled, &p->bytes)) != NULL &&
            (p->believed = lls_calloc_counted(c, words, sizeof *p->believed, &p->bytes)) != NULL &&
            (p->known = lls_calloc_counted(c, words, sizeof *p->known, &p->bytes)) != NULL &&
-           (p->plain = lls_calloc_counted(c, words, sizeof *p->plain, &p->bytes)) != NULL &&
+           (p->recalled = lls_calloc_counted(c, words, sizeof *p->recalled, &p->bytes)) != NULL &&
            (p->marginals = lls_calloc_counted(c, states, sizeof *p->marginals, &p->bytes)) != NULL;
 }
 

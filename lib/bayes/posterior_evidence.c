@@ -66,19 +66,17 @@ static bool take_over(llmsched_inference *inf, uint32_t node)
     return changed;
 }
 
-/* Nodes looked at together: most of them have nothing new. */
+/* Nodes looked at together, without a branch for each: bit k of the result: node k may have news.
+ */
 enum { BLOCK = 8 };
 
-static bool block_has_news(const uint32_t *now, const uint32_t *before, const bool *soft,
-                           const bool *worded)
+static inline uint64_t find_news(const uint32_t *now, const uint32_t *before, const bool *soft,
+                                 const bool *worded, uint32_t count)
 {
-    uint32_t news = 0;
-    uint8_t words = 0;
-    for (int i = 0; i < BLOCK; i++)
-        news |= now[i] ^ before[i];
-    for (int i = 0; i < BLOCK; i++)
-        words |= (uint8_t)((uint8_t)soft[i] | (uint8_t)worded[i]);
-    return (news | words) != 0;
+    uint64_t news = 0;
+    for (uint32_t i = 0; i < count; i++)
+        news |= (uint64_t)(((now[i] ^ before[i]) | soft[i] | worded[i]) != 0) << i;
+    return news;
 }
 
 bool lls_posterior_apply(llmsched_inference *inference)
@@ -87,14 +85,12 @@ bool lls_posterior_apply(llmsched_inference *inference)
     const uint32_t *now = inference->observed, *before = p->applied, count = p->count;
     const bool *soft = inference->soft, *worded = p->worded;
     bool any = false;
-    for (uint32_t i = 0; i < count;) {
-        if (count - i >= BLOCK && !block_has_news(now + i, before + i, soft + i, worded + i)) {
-            i += BLOCK;
-            continue;
-        }
-        for (uint32_t end = count - i < BLOCK ? count : i + BLOCK; i < end; i++)
-            if (((now[i] ^ before[i]) | soft[i] | worded[i]) != 0)
-                any |= take_over(inference, i);
+    for (uint32_t i = 0; i < count; i += BLOCK) {
+        uint64_t news = count - i >= BLOCK
+                            ? find_news(now + i, before + i, soft + i, worded + i, BLOCK)
+                            : find_news(now + i, before + i, soft + i, worded + i, count - i);
+        for (; news != 0; news &= news - 1)
+            any |= take_over(inference, i + lls_lowest_bit(news));
     }
     return any;
 }
@@ -137,12 +133,13 @@ void lls_posterior_forget(llmsched_inference *inference)
     }
     if (p->count == 0)
         return;
-    memset(p->dirty, 0, bytes);
-    memset(p->known, 0, bytes);
-    memset(p->unsettled, 0, bytes);
-    memset(p->believed, 0, bytes);
     lls_kept_forget(p);
     for (uint32_t i = 0; i < p->count; i++)
         if (p->steps[i].parent == LLS_NONE32)
             (void)lls_kept_recall(p, i); /* the first time there is nothing yet */
+    memset(p->dirty, 0, bytes);
+    memset(p->recalled, 0, bytes);
+    memset(p->known, 0, bytes);
+    memset(p->unsettled, 0, bytes);
+    memset(p->believed, 0, bytes);
 }

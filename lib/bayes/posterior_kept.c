@@ -105,17 +105,31 @@ static uint64_t place(const lls_posterior *p, uint32_t bucket)
     return p->views[bucket].offset / p->steps[bucket].states;
 }
 
+/* Rows are short. */
+static inline void copy(double *to, const double *from, uint32_t n)
+{
+    for (; n >= 4; n -= 4, to += 4, from += 4)
+        memcpy(to, from, 4 * sizeof *to);
+    for (; n > 0; n--)
+        *to++ = *from++;
+}
+
 bool lls_kept_recall(lls_posterior *p, uint32_t bucket)
 {
     const lls_kept *m = &p->kept[bucket];
+    if (m->size == 0)
+        return false;
     const uint64_t at = place(p, bucket);
-    if (m->size == 0 || !p->kept_known[m->known + at])
+    if (!p->kept_known[m->known + at])
         return false;
     const double *row = p->kept_rows + m->row + at * m->width;
-    for (uint32_t k = m->first; k < m->first + m->count; k++) {
-        const lls_step *s = &p->steps[p->order[k]];
-        memcpy(p->marginals + s->offset, row, s->states * sizeof *row);
-        row += s->states;
+    const uint32_t *order = p->order + m->first;
+    for (uint32_t k = 0; k < m->count; k++) {
+        const uint32_t i = order[k], states = p->steps[i].states;
+        copy(p->marginals + p->steps[i].offset, row, states);
+        lls_bit_set(p->dirty, i);
+        lls_bit_set(p->recalled, i);
+        row += states;
     }
     return true;
 }
@@ -128,7 +142,7 @@ void lls_kept_keep(lls_posterior *p, uint32_t bucket)
     p->kept_known[m->known + at] = 1;
     for (uint32_t k = m->first; k < m->first + m->count; k++) {
         const lls_step *s = &p->steps[p->order[k]];
-        memcpy(row, p->marginals + s->offset, s->states * sizeof *row);
+        copy(row, p->marginals + s->offset, s->states);
         row += s->states;
     }
 }
