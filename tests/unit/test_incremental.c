@@ -8,6 +8,8 @@
 
 #include "bayes/inference.h"
 
+#include <stdlib.h>
+
 enum { STATES = 256, MOST_STATES = 8 };
 
 static llmsched_error err;
@@ -288,13 +290,73 @@ static void test_kept(void **state)
     llmsched_network_release(n);
 }
 
+/* A tree of more nodes than a word has bits, most of them binary. */
+static llmsched_network *large(uint32_t nodes, lls_random *random)
+{
+    lls_node_spec *specs = calloc(nodes, sizeof *specs);
+    char(*names)[16] = calloc(nodes, sizeof *names);
+    uint32_t *parents = calloc(nodes, sizeof *parents);
+    double(*tables)[4] = calloc(nodes, sizeof *tables);
+    llmsched_network *n = NULL;
+    for (uint32_t i = 0; i < nodes; i++) {
+        bool root = i == 0 || lls_random_below(random, 20) == 0;
+        snprintf(names[i], sizeof names[i], "n%u", i);
+        parents[i] = i > 0 ? i - 1 - lls_random_below(random, i < 5 ? i : 5) : 0;
+        for (int row = 0; row < 2; row++) {
+            tables[i][2 * row] = 0.1 + 0.8 * lls_random_uniform(random);
+            tables[i][2 * row + 1] = 1.0 - tables[i][2 * row];
+        }
+        specs[i] = (lls_node_spec){names[i], 2, NULL, root ? NULL : &parents[i], !root, tables[i]};
+    }
+    assert_ok(lls_network_create(context, "", specs, nodes, &n, &err), err);
+    free(tables);
+    free(parents);
+    free(names);
+    free(specs);
+    return n;
+}
+
+static void test_many_nodes(void **state)
+{
+    (void)state;
+    enum { SEED = 64, NODES = 200 };
+    static uint32_t told[NODES];
+    static double a[2 * NODES], b[2 * NODES];
+    lls_random random;
+    print_message("seed %d\n", SEED);
+    lls_random_seed(&random, SEED);
+    llmsched_network *n = large(NODES, &random);
+    llmsched_inference *old = infer(n);
+    memset(told, 0xff, sizeof told);
+    for (int round = 0; round < 200; round++) {
+        if (round % 40 == 39) {
+            memset(told, 0xff, sizeof told);
+            llmsched_inference_clear(old);
+        }
+        for (uint32_t news = 1 + lls_random_below(&random, 4); news > 0; news--) {
+            uint32_t node = lls_random_below(&random, NODES);
+            told[node] = lls_random_below(&random, 2);
+            assert_ok(llmsched_inference_set_state(old, node, told[node], &err), err);
+        }
+        llmsched_inference *fresh = infer(n);
+        for (uint32_t i = NODES; i-- > 0;)
+            if (told[i] != UINT32_MAX)
+                assert_ok(llmsched_inference_set_state(fresh, i, told[i], &err), err);
+        assert_ok(lls_inference_marginals(old, a, &err), err);
+        assert_ok(lls_inference_marginals(fresh, b, &err), err);
+        assert_memory_equal(a, b, sizeof a);
+        llmsched_inference_destroy(fresh);
+    }
+    llmsched_inference_destroy(old);
+    llmsched_network_release(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_any_history),
-        cmocka_unit_test(test_stage_after_stage),
-        cmocka_unit_test(test_only_its_piece),
-        cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_any_history),    cmocka_unit_test(test_stage_after_stage),
+        cmocka_unit_test(test_only_its_piece), cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_many_nodes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
