@@ -191,7 +191,8 @@ LLMSCHED_API llmsched_status llmsched_inference_marginal(llmsched_inference *inf
 
 /**
  * P(node | evidence) of every node in one pass: the states of node 0, then those of node 1, and so
- * on.
+ * on. After new evidence only what it bears on is computed anew; the answer does not depend on what
+ * was said or asked before, to the last bit.
  * @param[out] probabilities  @p size must be the sum of the nodes' numbers of states
  * @since 0.1
  */
