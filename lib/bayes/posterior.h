@@ -107,7 +107,7 @@ typedef struct lls_posterior {
     uint64_t *recalled;  /* it is dirty, but the marginal is kept since an earlier time */
 
     lls_kept *kept;
-    uint32_t *order;
+    uint32_t *order; /* buckets, each before all below it */
     double *kept_rows;
     uint8_t *kept_known;
 
@@ -178,8 +178,7 @@ void lls_posterior_finish(lls_posterior *posterior, const llmsched_context *cont
 void lls_posterior_forget(llmsched_inference *inference);
 /* Computes the lambdas if need be. false: ask propagate.c, nothing is said about the evidence. */
 bool lls_posterior_update(llmsched_inference *inference);
-/* The rest must follow an update that was true. */
-/* Brings all marginals up to date. */
+/* Brings all marginals up to date. It and the rest must follow an update that was true. */
 void lls_posterior_settle(llmsched_inference *inference);
 double lls_posterior_log_probability(const llmsched_inference *inference);
 void lls_posterior_marginals(llmsched_inference *inference, double *out);
@@ -211,7 +210,7 @@ void lls_kept_forget(lls_posterior *posterior);
  * become dirty and recalled. false: nothing is kept for it.
  */
 bool lls_kept_recall(lls_posterior *posterior, uint32_t bucket);
-/* Keeps the marginals, which must be up to date; the memo's size must not be 0. */
+/* Keeps the marginals, which must be up to date, where there is room for them (size). */
 void lls_kept_keep(lls_posterior *posterior, uint32_t bucket);
 
 /* --- posterior_up.c ------------------------------------------------------------------------- */

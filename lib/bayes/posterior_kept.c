@@ -18,7 +18,7 @@ static uint64_t separator_size(const llmsched_inference *inf, const lls_step *s)
     return size;
 }
 
-/* Buckets so that those below one follow it; each memo learns its stretch and its width. */
+/* Buckets so that those below one follow it; each learns its stretch and its width. */
 static void list_below(lls_posterior *p)
 {
     uint32_t next = 0;
