@@ -147,6 +147,13 @@ LLMSCHED_API void llmsched_inference_destroy(llmsched_inference *inference);
 /** Forgets all evidence. @since 0.1 */
 LLMSCHED_API void llmsched_inference_clear(llmsched_inference *inference);
 
+/**
+ * Bytes that the calculator holds for the network, compiled as it is, and for its messages: what it
+ * took when it was made, but for a few per node; it grows only by the scratch of joints and
+ * batches. 0 for NULL. @since 0.1
+ */
+LLMSCHED_API uint64_t llmsched_inference_bytes(const llmsched_inference *inference);
+
 /** Hard evidence: the node is in this state. Replaces what was said of the node. @since 0.1 */
 LLMSCHED_API llmsched_status llmsched_inference_set_state(llmsched_inference *inference,
                                                           uint32_t node, uint32_t state,
@@ -174,7 +181,9 @@ LLMSCHED_API llmsched_status llmsched_inference_log_probability(llmsched_inferen
                                                                 llmsched_error *err);
 
 /**
- * P(node | evidence); for a node with hard evidence 1 at its state.
+ * P(node | evidence); for a node with hard evidence 1 at its state. In networks with large cliques
+ * each node asked may take about as long as all together: ask llmsched_inference_marginals() for
+ * many.
  * @param[out] probabilities  the node's states; @p count must be their number
  * @since 0.1
  */
@@ -184,7 +193,8 @@ LLMSCHED_API llmsched_status llmsched_inference_marginal(llmsched_inference *inf
 
 /**
  * P(node | evidence) of every node in one pass: the states of node 0, then those of node 1, and so
- * on.
+ * on. After new evidence only what it bears on is computed anew; the answer does not depend on what
+ * was said or asked before, to the last bit.
  * @param[out] probabilities  @p size must be the sum of the nodes' numbers of states
  * @since 0.1
  */

@@ -189,13 +189,11 @@ static void answer_below(llmsched_inference *inf, uint32_t bucket, double *out)
     inf->batch.known[m->known + at] = 1;
 }
 
-/* As for a job alone. It leaves marks of touched buckets behind. */
+/* As for a job alone. */
 static llmsched_status answer_alone(llmsched_inference *inf, double *out)
 {
     inf->stale = inf->posterior.stale = true;
-    llmsched_status status = lls_inference_marginals(inf, out, NULL);
-    lls_posterior_untouch(&inf->posterior);
-    return status;
+    return lls_inference_marginals(inf, out, NULL);
 }
 
 static llmsched_status answer(llmsched_inference *inf, double *out)
@@ -264,7 +262,6 @@ llmsched_status llmsched_inference_batch_marginals(llmsched_inference *inference
     bool *soft = inference->soft;
     inference->observed = inference->batch.observed;
     inference->soft = inference->batch.soft;
-    lls_posterior_untouch(&inference->posterior);
     for (uint64_t j = 0; j < jobs; j++) {
         memcpy(inference->observed, states + j * n->count, n->count * sizeof *states);
         statuses[j] = answer(inference, probabilities + j * n->state_offset[n->count]);

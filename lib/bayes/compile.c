@@ -372,14 +372,22 @@ static bool allocate(lls_tree *tree, const llmsched_network *n, const lls_elimin
     /* One operand per family, message and likelihood at most. */
     size_t operands = 3 * count;
     tree->count = n->count;
-    return (tree->buckets = lls_calloc(c, count, sizeof *tree->buckets)) != NULL &&
-           (tree->bucket_of = lls_calloc(c, count, sizeof *tree->bucket_of)) != NULL &&
-           (tree->separators = lls_calloc(c, separators, sizeof *tree->separators)) != NULL &&
-           (tree->sources = lls_calloc(c, operands, sizeof *tree->sources)) != NULL &&
-           (tree->families = lls_calloc(c, count, sizeof *tree->families)) != NULL &&
-           (tree->members = lls_calloc(c, members, sizeof *tree->members)) != NULL &&
-           (tree->strides = lls_calloc(c, members, sizeof *tree->strides)) != NULL &&
-           (tree->tables = lls_calloc(c, n->table_offset[n->count], sizeof *tree->tables)) != NULL;
+    return (tree->buckets = lls_calloc_counted(c, count, sizeof *tree->buckets, &tree->bytes)) !=
+               NULL &&
+           (tree->bucket_of =
+                lls_calloc_counted(c, count, sizeof *tree->bucket_of, &tree->bytes)) != NULL &&
+           (tree->separators = lls_calloc_counted(c, separators, sizeof *tree->separators,
+                                                  &tree->bytes)) != NULL &&
+           (tree->sources = lls_calloc_counted(c, operands, sizeof *tree->sources, &tree->bytes)) !=
+               NULL &&
+           (tree->families = lls_calloc_counted(c, count, sizeof *tree->families, &tree->bytes)) !=
+               NULL &&
+           (tree->members = lls_calloc_counted(c, members, sizeof *tree->members, &tree->bytes)) !=
+               NULL &&
+           (tree->strides = lls_calloc_counted(c, members, sizeof *tree->strides, &tree->bytes)) !=
+               NULL &&
+           (tree->tables = lls_calloc_counted(c, n->table_offset[n->count], sizeof *tree->tables,
+                                              &tree->bytes)) != NULL;
 }
 
 llmsched_status lls_tree_compile(const llmsched_network *network, lls_tree *tree,

@@ -47,7 +47,16 @@ typedef struct lls_tree {
     uint64_t clique_size, message_size, loop_size; /* totals */
     uint32_t operand_size;
     uint64_t largest_clique, largest_separator, largest_family; /* entries */
+    uint64_t bytes;                                             /* of all arrays */
 } lls_tree;
+
+/* lls_calloc() that adds up what was asked for. */
+static inline void *lls_calloc_counted(const llmsched_context *c, size_t count, size_t size,
+                                       uint64_t *bytes)
+{
+    *bytes += lls_times(count, size);
+    return lls_calloc(c, count, size);
+}
 
 /* LLMSCHED_ERROR_LIMIT when a clique or all of them together are too large. */
 llmsched_status lls_tree_compile(const llmsched_network *network, lls_tree *tree,

@@ -13,31 +13,43 @@ static bool allocate_evidence(llmsched_inference *inf)
 {
     const llmsched_context *c = inf->context;
     size_t n = inf->network->count, states = inf->network->state_offset[n];
-    return (inf->observed = lls_calloc(c, n, sizeof *inf->observed)) != NULL &&
-           (inf->soft = lls_calloc(c, n, sizeof *inf->soft)) != NULL &&
-           (inf->applied = lls_calloc(c, n, sizeof *inf->applied)) != NULL &&
-           (inf->touched = lls_calloc(c, n, sizeof *inf->touched)) != NULL &&
-           (inf->likelihoods = lls_calloc(c, states, sizeof *inf->likelihoods)) != NULL &&
-           (inf->likelihood_exponents = lls_calloc(c, n, sizeof *inf->likelihood_exponents)) !=
-               NULL;
+    return (inf->observed = lls_calloc_counted(c, n, sizeof *inf->observed, &inf->bytes)) != NULL &&
+           (inf->soft = lls_calloc_counted(c, n, sizeof *inf->soft, &inf->bytes)) != NULL &&
+           (inf->applied = lls_calloc_counted(c, n, sizeof *inf->applied, &inf->bytes)) != NULL &&
+           (inf->touched = lls_calloc_counted(c, n, sizeof *inf->touched, &inf->bytes)) != NULL &&
+           (inf->likelihoods =
+                lls_calloc_counted(c, states, sizeof *inf->likelihoods, &inf->bytes)) != NULL &&
+           (inf->likelihood_exponents =
+                lls_calloc_counted(c, n, sizeof *inf->likelihood_exponents, &inf->bytes)) != NULL;
 }
 
 static bool allocate_results(llmsched_inference *inf)
 {
     const llmsched_context *c = inf->context;
     const lls_tree *t = &inf->tree;
-    return (inf->states = lls_calloc(c, t->count, sizeof *inf->states)) != NULL &&
-           (inf->cliques = lls_calloc(c, t->clique_size, sizeof(double))) != NULL &&
-           (inf->messages = lls_calloc(c, t->message_size, sizeof(double))) != NULL &&
-           (inf->operands = lls_calloc(c, t->operand_size, sizeof *inf->operands)) != NULL &&
-           (inf->loops = lls_calloc(c, t->loop_size, sizeof *inf->loops)) != NULL &&
-           (inf->beliefs = lls_calloc(c, t->message_size, sizeof(double))) != NULL &&
-           (inf->ratio = lls_calloc(c, t->largest_separator, sizeof(double))) != NULL &&
-           (inf->means = lls_calloc(c, t->message_size, sizeof(double))) != NULL &&
-           (inf->variances = lls_calloc(c, t->message_size, sizeof(double))) != NULL &&
-           (inf->clique = lls_calloc(c, t->largest_clique, sizeof(double))) != NULL &&
-           (inf->family = lls_calloc(c, t->largest_family + 1, sizeof(double))) != NULL &&
-           (inf->list = lls_calloc(c, t->count, sizeof *inf->list)) != NULL;
+    return (inf->states = lls_calloc_counted(c, t->count, sizeof *inf->states, &inf->bytes)) !=
+               NULL &&
+           (inf->cliques = lls_calloc_counted(c, t->clique_size, sizeof(double), &inf->bytes)) !=
+               NULL &&
+           (inf->messages = lls_calloc_counted(c, t->message_size, sizeof(double), &inf->bytes)) !=
+               NULL &&
+           (inf->operands = lls_calloc_counted(c, t->operand_size, sizeof *inf->operands,
+                                               &inf->bytes)) != NULL &&
+           (inf->loops = lls_calloc_counted(c, t->loop_size, sizeof *inf->loops, &inf->bytes)) !=
+               NULL &&
+           (inf->beliefs = lls_calloc_counted(c, t->message_size, sizeof(double), &inf->bytes)) !=
+               NULL &&
+           (inf->ratio =
+                lls_calloc_counted(c, t->largest_separator, sizeof(double), &inf->bytes)) != NULL &&
+           (inf->means = lls_calloc_counted(c, t->message_size, sizeof(double), &inf->bytes)) !=
+               NULL &&
+           (inf->variances = lls_calloc_counted(c, t->message_size, sizeof(double), &inf->bytes)) !=
+               NULL &&
+           (inf->clique = lls_calloc_counted(c, t->largest_clique, sizeof(double), &inf->bytes)) !=
+               NULL &&
+           (inf->family = lls_calloc_counted(c, t->largest_family + 1, sizeof(double),
+                                             &inf->bytes)) != NULL &&
+           (inf->list = lls_calloc_counted(c, t->count, sizeof *inf->list, &inf->bytes)) != NULL;
 }
 
 static void start(llmsched_inference *inf)
@@ -110,6 +122,14 @@ void llmsched_inference_destroy(llmsched_inference *inference)
     llmsched_network_release(inference->network);
     lls_free(c, inference);
     lls_context_release(c);
+}
+
+uint64_t llmsched_inference_bytes(const llmsched_inference *inference)
+{
+    if (inference == NULL)
+        return 0;
+    return sizeof *inference + inference->bytes + inference->tree.bytes +
+           inference->posterior.bytes;
 }
 
 /* --- evidence ------------------------------------------------------------------------ */

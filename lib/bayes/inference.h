@@ -68,6 +68,7 @@ struct llmsched_inference {
     double *clique;            /* one clique */
     double *family;            /* one family */
     uint32_t *list;            /* buckets, or nodes */
+    uint64_t bytes;            /* of all arrays up to here */
 
     lls_joint joint;
     lls_posterior posterior;

@@ -54,10 +54,6 @@ typedef struct lls_joint {
     uint32_t operand_capacity, loop_capacity;
     double *arena;
     uint32_t arena_capacity;
-
-    /* What pruned.c has worked under the evidence with this fingerprint. */
-    uint64_t fingerprint;
-    double spent;
 } lls_joint;
 
 bool lls_joint_init(lls_joint *joint, const llmsched_context *context, uint32_t nodes);
@@ -95,8 +91,8 @@ llmsched_status lls_joint_run(llmsched_inference *inference, uint32_t count,
 /* --- pruned.c ----------------------------------------------------------------------- */
 
 /*
- * P(node | evidence) without the clique tree, where that is not up to date and bringing it there
- * takes more work. false: ask the tree; nothing is said about the evidence.
+ * P(node | evidence) without the clique tree, where working it out there from scratch takes more.
+ * false: ask the tree; nothing is said about the evidence.
  */
 bool lls_pruned_marginal(llmsched_inference *inference, uint32_t node, double *out);
 

@@ -14,6 +14,8 @@
 /* Loads and stores of a vector may reach so many entries beyond the last: arrays have that slack.
  */
 #define LLS_SLACK 8
+/* Rows of at most so many lanes fit one vector. */
+#define LLS_NARROW 8
 
 /* One loop over two tables at once. */
 typedef struct lls_axis {
@@ -35,11 +37,17 @@ typedef struct lls_kernels {
      */
     void (*reduce)(const double *a, const double *b, const lls_axes *kept, const lls_axes *summed,
                    size_t lanes, double *out);
+    /* The same for at most LLS_NARROW lanes and no kept axis: n terms, a's `step` apart, b's one.
+     */
+    void (*push)(const double *a, size_t step, const double *b, size_t n, size_t lanes,
+                 double *out);
     /* out[k][lane] = a[k][lane] * b[k][lane]; out may be a if a's rows lie one after another. */
     void (*multiply)(const double *a, const double *b, const lls_axes *axes, size_t lanes,
                      double *out);
     /* out[i] = a[i] / b[i], a[i] where b[i] is 0. */
     void (*divide)(const double *a, const double *b, size_t n, double *out);
+    /* out[i] = values[i] / sum of values */
+    void (*normalise)(const double *values, size_t n, double *out);
 } lls_kernels;
 
 /* Those that this machine can run: 0 is the plainest, the last one the best; NULL beyond it. */

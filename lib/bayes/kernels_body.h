@@ -110,6 +110,27 @@ LLS_NAME(some_rows)(const LLS_NAME(rows) * w, const size_t n, const size_t pairs
     }
 }
 
+/* One row and one summed axis, whose second table has no gaps: most of what small tables need. */
+static LLS_TARGET void LLS_NAME(push)(const double *a, size_t step, const double *b, size_t n,
+                                      size_t lanes, double *out)
+{
+    const LLS_NAME(rows) w = {a, b, out, lanes, {1, 0, 0}, {1, 0, 0}, {n, step, 1}};
+    switch ((lanes + 1) / 2) {
+    case 1:
+        LLS_NAME(some_rows)(&w, 0, 1);
+        break;
+    case 2:
+        LLS_NAME(some_rows)(&w, 0, 2);
+        break;
+    case 3:
+        LLS_NAME(some_rows)(&w, 0, 3);
+        break;
+    default:
+        LLS_NAME(some_rows)(&w, 0, 4);
+        break;
+    }
+}
+
 #define LLS_EXTENTS(pairs)                                                                         \
     switch (w->inner.extent) {                                                                     \
     case 1:                                                                                        \
@@ -239,5 +260,28 @@ static LLS_TARGET void LLS_NAME(divide)(const double *restrict a, const double *
         out[i] = a[i] / (b[i] > 0.0 ? b[i] : 1.0);
 }
 
-static const lls_kernels LLS_NAME(kernels) = {LLS_LABEL, LLS_NAME(reduce), LLS_NAME(multiply),
-                                              LLS_NAME(divide)};
+/* The sum in four parts, as lls_row_sum(). */
+static LLS_TARGET void LLS_NAME(normalise)(const double *values, size_t n, double *out)
+{
+    double p = 0.0, q = 0.0, r = 0.0, s = 0.0;
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        p += values[i];
+        q += values[i + 1];
+        r += values[i + 2];
+        s += values[i + 3];
+    }
+    for (; i < n; i++)
+        p += values[i];
+    const double sum = (p + q) + (r + s);
+    for (i = 0; i + 4 <= n; i += 4)
+        *(lls_vector4 *)(out + i) = *(const lls_vector4 *)(values + i) / sum;
+    for (; i + 2 <= n; i += 2)
+        *(lls_vector2 *)(out + i) = *(const lls_vector2 *)(values + i) / sum;
+    if (i < n)
+        out[i] = values[i] / sum;
+}
+
+static const lls_kernels LLS_NAME(kernels) = {LLS_LABEL,        LLS_NAME(reduce),
+                                              LLS_NAME(push),   LLS_NAME(multiply),
+                                              LLS_NAME(divide), LLS_NAME(normalise)};

@@ -41,7 +41,7 @@ static const double *conditional(const llmsched_inference *inf, uint32_t bucket,
         else
             table += inf->observed[other] * p->dim_strides[s->dim + d];
     }
-    if (!p->touched[bucket])
+    if (!p->views[bucket].touched)
         return table;
     *step = states;
     for (size_t w = 0; w < count; w++) {

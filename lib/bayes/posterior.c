@@ -1,239 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Beliefs and marginals, from the cuts down. */
 #include "bayes/inference.h"
 
-#include <float.h>
-#include <math.h>
 #include <string.h>
-
-/* Lambdas that are all below this are scaled; so many of them may be multiplied unseen. */
-#define SMALL 0x1p-120
-enum { SAFE_LAMBDAS = 3 };
 
 static const double one = 1.0;
 
-/* A bucket's separator under the evidence: what is not observed of it. */
-typedef struct slice {
-    uint32_t count;
-    uint32_t dim[LLS_MAX_DIMENSIONS];   /* which of the step's dimensions */
-    size_t extent[LLS_MAX_DIMENSIONS];  /* states */
-    size_t table[LLS_MAX_DIMENSIONS];   /* steps in its table */
-    size_t compact[LLS_MAX_DIMENSIONS]; /* steps in its belief and lambda */
-    size_t columns;                     /* joint states */
-    size_t offset;                      /* of the observed states in the table */
-} slice;
+/* --- what the evidence changed -------------------------------------------------------------- */
 
-static void cut(const llmsched_inference *inf, const lls_step *s, slice *x)
+/* The top of a piece without evidence. */
+static bool is_top(const lls_view *v)
 {
-    const uint32_t *nodes = inf->posterior.dim_nodes + s->dim;
-    const size_t *strides = inf->posterior.dim_strides + s->dim;
-    x->count = 0;
-    x->offset = 0;
-    for (uint32_t d = 0; d < s->dims; d++) {
-        uint32_t state = inf->observed[nodes[d]], k = x->count;
-        if (state != LLS_NONE32) {
-            x->offset += state * strides[d];
-            continue;
+    return lls_is_cut(v) && !v->touched;
+}
+
+/* Beliefs and marginals below a dirty bucket, down to the next cuts, are of the past. */
+static void unsettle(lls_posterior *p)
+{
+    for (uint32_t word = (uint32_t)lls_bit_words(p->count); word-- > 0;) {
+        const uint64_t known = p->known[word];
+        for (uint64_t rest = p->dirty[word] & ~(known | p->recalled[word]); rest != 0;) {
+            const uint32_t bit = lls_highest_bit(rest), i = word * 64 + bit;
+            const lls_step *s = &p->steps[i];
+            const bool done = is_top(&p->views[i]) && lls_kept_recall(p, i);
+            for (uint32_t k = 0; k < s->children && !done; k++) {
+                const uint32_t child = p->children[s->child + k]; /* it comes later */
+                p->dirty[child / 64] |= (uint64_t)!lls_is_cut(&p->views[child]) << child % 64;
+            }
+            rest = p->dirty[word] & ~(known | p->recalled[word]) & ((UINT64_C(1) << bit) - 1);
         }
-        x->dim[k] = d;
-        x->extent[k] = lls_states(inf->network, nodes[d]);
-        x->table[k] = strides[d];
-        x->count++;
+        p->unsettled[word] = (p->unsettled[word] | p->dirty[word]) & ~(known | p->recalled[word]);
+        p->believed[word] &= ~p->dirty[word];
+        p->dirty[word] = p->recalled[word] = 0;
     }
-    x->columns = 1;
-    for (uint32_t k = x->count; k-- > 0; x->columns *= x->extent[k])
-        x->compact[k] = x->columns;
 }
 
-/* --- up: lambdas -------------------------------------------------------------------------- */
-
-/* Scales by a power of two where all are small; subnormals are 0, as in factor.c. */
-static int tame(double *values, size_t n)
+/* Also where nothing was said since: the evidence may be a job's of a batch. */
+static void refresh(llmsched_inference *inf)
 {
-    double largest = 0.0;
-    int exponent = 0;
-    for (size_t i = 0; i < n; i++)
-        largest = values[i] > largest ? values[i] : largest;
-    if (largest < SMALL && largest > 0.0) {
-        (void)frexp(largest, &exponent);
-        for (size_t i = 0; i < n; i++)
-            values[i] = ldexp(values[i], -exponent);
-    }
-    for (size_t i = 0; i < n; i++)
-        values[i] = values[i] >= DBL_MIN ? values[i] : 0.0;
-    return exponent;
-}
-
-/* How the columns of x read the table a, and lambda of the child c; lanes: those of the node. */
-static void lambda_axes(const slice *x, const lls_step *c, bool compact, size_t lanes,
-                        lls_axes *axes)
-{
-    size_t steps[LLS_MAX_DIMENSIONS], step = lanes;
-    for (uint32_t k = x->count; k-- > 0;) {
-        bool kept = c->kept >> x->dim[k] & 1;
-        steps[k] = kept ? step : 0;
-        if (kept)
-            step *= x->extent[k];
-    }
-    axes->count = 0;
-    for (uint32_t k = 0; k < x->count; k++)
-        lls_axes_push(axes, x->extent[k], compact ? x->compact[k] * lanes : x->table[k], steps[k]);
-}
-
-/* The table times the lambdas of touched children, and the node's likelihood, into the product. */
-static int multiply_all(llmsched_inference *inf, const lls_step *s, const slice *x, size_t lanes,
-                        const double *from, double *product)
-{
-    lls_posterior *p = &inf->posterior;
-    const size_t size = x->columns * lanes;
-    const double *to = from;
-    int exponent = 0;
-    uint32_t factors = 0;
-    lls_axes axes;
-    for (uint32_t k = 0; k < s->children; k++) {
-        uint32_t child = p->children[s->child + k];
-        const lls_step *c = &p->steps[child];
-        if (!p->touched[child])
-            continue;
-        lambda_axes(x, c, factors > 0, lanes, &axes);
-        p->kernels->multiply(to, p->lambdas + c->belief, &axes, lanes, product);
-        to = product;
-        if (++factors > SAFE_LAMBDAS)
-            exponent += tame(product, size);
-    }
-    if (factors > 0 && !inf->soft[s->node])
-        return exponent;
-    axes.count = 0;
-    for (uint32_t k = 0; k < x->count; k++)
-        lls_axes_push(&axes, x->extent[k], factors > 0 ? x->compact[k] * lanes : x->table[k], 0);
-    if (inf->soft[s->node]) {
-        p->kernels->multiply(to, inf->likelihoods + s->offset, &axes, lanes, product);
-    } else {
-        lls_axes none = {.count = 0};
-        p->kernels->reduce(to, &one, &axes, &none, lanes, product);
-    }
-    return exponent;
-}
-
-/* Everything of the bucket is observed: lambda is one number. */
-static void raise_number(llmsched_inference *inf, uint32_t bucket, double value)
-{
-    lls_posterior *p = &inf->posterior;
-    const lls_step *s = &p->steps[bucket];
-    int exponent = 0;
-    for (uint32_t k = 0; k < s->children; k++) {
-        uint32_t child = p->children[s->child + k];
-        if (!p->touched[child])
-            continue;
-        value *= p->lambdas[p->steps[child].belief];
-        if (value < SMALL)
-            exponent += tame(&value, 1);
-    }
-    p->lambdas[s->belief] = value;
-    p->exponents[bucket] = exponent;
-}
-
-/* In four parts, as lls_row_sum(); rows are short. */
-static inline double sum_states(const double *row, size_t n)
-{
-    double p = 0.0, q = 0.0, r = 0.0, s = 0.0;
-    for (; n >= 4; n -= 4, row += 4) {
-        p += row[0];
-        q += row[1];
-        r += row[2];
-        s += row[3];
-    }
-    for (; n > 0; n--, row++)
-        p += row[0];
-    return (p + q) + (r + s);
-}
-
-static void raise(llmsched_inference *inf, uint32_t bucket)
-{
-    lls_posterior *p = &inf->posterior;
-    const lls_step *s = &p->steps[bucket];
-    uint32_t state = inf->observed[s->node];
-    slice x;
-    cut(inf, s, &x);
-    const double *table = p->tables + s->table + x.offset;
-    double *lambda = p->lambdas + s->belief;
-    if (state != LLS_NONE32 && x.columns == 1) {
-        raise_number(inf, bucket, table[state]);
+    if (!lls_posterior_apply(inf))
         return;
-    }
-    if (state != LLS_NONE32) {
-        p->exponents[bucket] = multiply_all(inf, s, &x, 1, table + state, lambda);
-    } else {
-        double *product = p->products + s->table;
-        p->exponents[bucket] = multiply_all(inf, s, &x, s->states, table, product);
-        for (size_t i = 0; i < x.columns; i++)
-            lambda[i] = sum_states(product + i * s->states, s->states);
-    }
-    int exponent = tame(lambda, x.columns);
-    p->exponents[bucket] += exponent;
-    if (exponent != 0 && state == LLS_NONE32) /* the product stands for as much as lambda */
-        for (size_t i = 0; i < x.columns * s->states; i++)
-            p->products[s->table + i] = ldexp(p->products[s->table + i], -exponent);
-}
-
-void lls_posterior_untouch(lls_posterior *posterior)
-{
-    if (posterior->count > 0)
-        memset(posterior->touched, 0, posterior->count * sizeof *posterior->touched);
+    lls_posterior_raise(inf);
+    unsettle(&inf->posterior);
 }
 
 bool lls_posterior_update(llmsched_inference *inference)
 {
     lls_posterior *p = &inference->posterior;
-    if (!p->usable || !p->stale)
-        return p->usable && p->possible;
+    if (!p->usable)
+        return false;
+    if (p->stale)
+        refresh(inference);
     p->stale = false;
-    p->possible = true;
-    p->epoch++;
-    lls_posterior_untouch(p);
-    for (uint32_t i = 0; i < p->count; i++) {
-        const lls_step *s = &p->steps[i];
-        if (inference->observed[s->node] != LLS_NONE32 || inference->soft[s->node])
-            p->touched[i] = true;
-        if (!p->touched[i])
-            continue;
-        raise(inference, i);
-        if (s->parent != LLS_NONE32)
-            p->touched[s->parent] = true;
-        else
-            p->possible &= p->lambdas[s->belief] > 0.0;
-    }
-    return p->possible;
+    return p->impossible == 0;
 }
 
-/* ln P(e) = sum of ln lambda over the roots + ln 2 * all powers of two taken out. */
-double lls_posterior_log_probability(const llmsched_inference *inference)
-{
-    const lls_posterior *p = &inference->posterior;
-    int64_t exponent = 0;
-    double sum = 0.0, lost = 0.0;
-    for (uint32_t i = 0; i < p->count; i++) {
-        const lls_step *s = &p->steps[i];
-        if (!p->touched[i])
-            continue;
-        exponent += p->exponents[i];
-        if (inference->soft[s->node])
-            exponent += inference->likelihood_exponents[s->node];
-        if (s->parent != LLS_NONE32)
-            continue;
-        double term = log(p->lambdas[s->belief]) - lost, next = sum + term;
-        lost = (next - sum) - term; /* Kahan: there may be many roots */
-        sum = next;
-    }
-    return sum + (double)exponent * 0.693147180559945309417;
-}
-
-/* --- down: beliefs ------------------------------------------------------------------------- */
+/* --- beliefs ------------------------------------------------------------------------------- */
 
 /* What a bucket's joint is read from: a[column][lane] * b[column]. */
 typedef struct joint {
     const double *a, *b;
     size_t lanes;
-    slice x;
+    const lls_view *view;
+    const lls_view_row *rows;
     bool compact; /* a has no gaps where nodes are observed */
 } joint;
 
@@ -241,17 +70,19 @@ static void open_joint(llmsched_inference *inf, uint32_t bucket, joint *j)
 {
     lls_posterior *p = &inf->posterior;
     const lls_step *s = &p->steps[bucket];
-    const double *belief = p->beliefs + s->belief, *lambda = p->lambdas + s->belief;
-    cut(inf, s, &j->x);
+    const lls_view *v = &p->views[bucket];
+    const double *belief = lls_is_cut(v) ? &one : p->beliefs + s->belief;
+    j->view = v;
+    j->rows = p->rows + s->dim;
     j->lanes = s->states;
-    j->compact = p->touched[bucket];
+    j->compact = v->touched;
     if (!j->compact) {
-        j->a = p->tables + s->table + j->x.offset;
+        j->a = p->tables + s->table + v->offset;
         j->b = belief;
         return;
     }
     /* No lambda is subnormal: the quotient is finite. Where it is 0 so is the belief. */
-    p->kernels->divide(belief, lambda, j->x.columns, p->ratio);
+    p->kernels->divide(belief, p->lambdas + s->belief, v->columns, p->ratio);
     j->a = p->products + s->table;
     j->b = p->ratio;
 }
@@ -259,126 +90,143 @@ static void open_joint(llmsched_inference *inf, uint32_t bucket, joint *j)
 /* Sums what is not kept; bit d of kept: dimension d stays. */
 static void project(const llmsched_inference *inf, const joint *j, uint64_t kept, double *out)
 {
+    const lls_kernels *kernels = inf->posterior.kernels;
+    const uint32_t count = j->view->count;
     lls_axes stay, go;
+    if (j->lanes <= LLS_NARROW && (count == 0 || (count == 1 && !(kept >> j->rows[0].dim & 1)))) {
+        kernels->push(j->a, j->compact || count == 0 ? j->lanes : j->rows[0].table, j->b,
+                      j->view->columns, j->lanes, out);
+        return;
+    }
     stay.count = go.count = 0;
-    for (uint32_t k = 0; k < j->x.count; k++)
-        lls_axes_push(kept >> j->x.dim[k] & 1 ? &stay : &go, j->x.extent[k],
-                      j->compact ? j->x.compact[k] * j->lanes : j->x.table[k], j->x.compact[k]);
-    inf->posterior.kernels->reduce(j->a, j->b, &stay, &go, j->lanes, out);
+    for (uint32_t k = 0; k < count; k++) {
+        const lls_view_row *r = &j->rows[k];
+        lls_axes_push(kept >> r->dim & 1 ? &stay : &go, r->extent,
+                      j->compact ? r->compact * j->lanes : r->table, r->compact);
+    }
+    kernels->reduce(j->a, j->b, &stay, &go, j->lanes, out);
 }
 
-/* A belief over dims of which the fastest, the lanes, is kept in any case; b is constant. */
-static void project_belief(const llmsched_inference *inf, const double *belief, const slice *x,
-                           uint64_t kept, double *out)
-{
-    lls_axes stay, go;
-    uint32_t lane = x->count - 1;
-    bool lanes = x->count > 0 && (kept >> x->dim[lane] & 1);
-    stay.count = go.count = 0;
-    for (uint32_t k = 0; k < x->count - lanes; k++)
-        lls_axes_push(kept >> x->dim[k] & 1 ? &stay : &go, x->extent[k], x->compact[k], 0);
-    inf->posterior.kernels->reduce(belief, &one, &stay, &go, lanes ? x->extent[lane] : 1, out);
-}
-
-/* The belief of a child from its brother's, which holds it. */
-static void belief_from_source(llmsched_inference *inf, const lls_step *c)
+/*
+ * From the belief of a bucket that is not cut: bit d of kept: dimension d stays. The fastest that
+ * stays, if it is the fastest of all, are the lanes; b is constant.
+ */
+static void project_belief(const llmsched_inference *inf, uint32_t bucket, uint64_t kept,
+                           double *out)
 {
     const lls_posterior *p = &inf->posterior;
-    const lls_step *source = &p->steps[c->source];
-    slice x;
-    cut(inf, source, &x);
-    project_belief(inf, p->beliefs + source->belief, &x, c->source_kept, p->beliefs + c->belief);
+    const lls_view *v = &p->views[bucket];
+    const lls_view_row *rows = p->rows + p->steps[bucket].dim;
+    const double *belief = p->beliefs + p->steps[bucket].belief;
+    lls_axes stay, go;
+    const uint32_t lane = v->count - 1;
+    const bool lanes = kept >> rows[lane].dim & 1;
+    stay.count = go.count = 0;
+    for (uint32_t k = 0; k < v->count - lanes; k++)
+        lls_axes_push(kept >> rows[k].dim & 1 ? &stay : &go, rows[k].extent, rows[k].compact, 0);
+    p->kernels->reduce(belief, &one, &stay, &go, lanes ? rows[lane].extent : 1, out);
 }
 
-/* j: the parent's joint, or unused where the parent's node is observed. */
+/* The belief of a child that is not cut. j: the parent's joint; not used where it is observed. */
 static void push_belief(llmsched_inference *inf, uint32_t bucket, uint32_t child, const joint *j)
 {
     lls_posterior *p = &inf->posterior;
-    const lls_step *s = &p->steps[bucket], *c = &p->steps[child];
+    const lls_step *c = &p->steps[child];
     double *out = p->beliefs + c->belief;
     /* Observed: the joint is the belief, P(separator | e), as it is. */
-    if (inf->observed[s->node] != LLS_NONE32)
-        project_belief(inf, p->beliefs + s->belief, &j->x, c->kept, out);
-    else if (c->source != LLS_NONE32)
-        belief_from_source(inf, c);
+    if (inf->observed[p->steps[bucket].node] != LLS_NONE32)
+        project_belief(inf, bucket, c->kept, out);
+    else if (c->source != LLS_NONE32) /* a brother's belief holds it */
+        project_belief(inf, c->source, c->source_kept, out);
     else
         project(inf, j, c->kept, out);
-    p->believed[child] = p->epoch;
+    lls_bit_set(p->believed, child);
 }
 
 static void open_bucket(llmsched_inference *inf, uint32_t bucket, joint *j)
 {
-    const lls_step *s = &inf->posterior.steps[bucket];
-    if (inf->observed[s->node] != LLS_NONE32)
-        cut(inf, s, &j->x);
-    else
+    if (inf->observed[inf->posterior.steps[bucket].node] == LLS_NONE32)
         open_joint(inf, bucket, j);
 }
 
-static void believe_root(lls_posterior *p, uint32_t bucket)
-{
-    p->beliefs[p->steps[bucket].belief] = 1.0;
-    p->believed[bucket] = p->epoch;
-}
-
-/* P(node | e) from the belief of the narrowest child, else from the joint. */
+/*
+ * P(node | e) of a node that is not observed, from the belief of the narrowest child, else from the
+ * joint.
+ */
 static void read_marginal(llmsched_inference *inf, uint32_t bucket, const joint *j, double *out)
 {
     const lls_posterior *p = &inf->posterior;
     const lls_step *s = &p->steps[bucket];
     double *to = p->row;
-    if (inf->observed[s->node] != LLS_NONE32) {
-        memset(out, 0, s->states * sizeof *out);
-        out[inf->observed[s->node]] = 1.0;
-        return;
-    }
     if (s->narrow != LLS_NONE32) {
         const lls_step *c = &p->steps[s->narrow];
-        slice x;
-        cut(inf, c, &x);
-        if (x.count == 1) /* over this node alone */
+        if (p->views[s->narrow].count == 1) /* over this node alone */
             to = p->beliefs + c->belief;
         else
-            project_belief(inf, p->beliefs + c->belief, &x, UINT64_C(1) << (c->dims - 1), to);
+            project_belief(inf, s->narrow, UINT64_C(1) << (c->dims - 1), to);
     } else {
         project(inf, j, 0, to);
     }
-    double sum = lls_row_sum(to, s->states);
-    for (uint32_t i = 0; i < s->states; i++)
-        out[i] = to[i] / sum;
+    p->kernels->normalise(to, s->states, out);
 }
 
 /* The marginal of the bucket's node and the beliefs of its children, its own belief being there. */
-static void settle(llmsched_inference *inf, uint32_t bucket, double *out)
+static void settle(llmsched_inference *inf, uint32_t bucket)
 {
     const lls_posterior *p = &inf->posterior;
     const lls_step *s = &p->steps[bucket];
+    const uint32_t *children = p->children + s->child, count = s->children;
     joint j;
-    open_bucket(inf, bucket, &j);
-    for (uint32_t k = 0; k < s->children; k++)
-        push_belief(inf, bucket, p->children[s->child + k], &j);
-    read_marginal(inf, bucket, &j, out + s->offset);
+    if (inf->observed[s->node] != LLS_NONE32) {
+        for (uint32_t k = 0; k < count; k++)
+            if (!lls_is_cut(&p->views[children[k]]))
+                push_belief(inf, bucket, children[k], NULL);
+        return;
+    }
+    open_joint(inf, bucket, &j);
+    for (uint32_t k = 0; k < count; k++) /* no child is cut */
+        push_belief(inf, bucket, children[k], &j);
+    read_marginal(inf, bucket, &j, p->marginals + s->offset);
+}
+
+/* --- answers ------------------------------------------------------------------------------- */
+
+void lls_posterior_settle(llmsched_inference *inference)
+{
+    lls_posterior *p = &inference->posterior;
+    uint32_t tops = 0;
+    for (uint32_t word = (uint32_t)lls_bit_words(p->count); word-- > 0; p->unsettled[word] = 0)
+        for (uint64_t rest = p->unsettled[word]; rest != 0;) {
+            const uint32_t bit = lls_highest_bit(rest), i = word * 64 + bit;
+            settle(inference, i);
+            if (is_top(&p->views[i]) && p->kept[i].size > 0)
+                p->list[tops++] = i;
+            rest ^= UINT64_C(1) << bit;
+        }
+    while (tops > 0)
+        lls_kept_keep(p, p->list[--tops]);
 }
 
 void lls_posterior_marginals(llmsched_inference *inference, double *out)
 {
-    lls_posterior *p = &inference->posterior;
-    for (uint32_t i = p->count; i-- > 0;) {
-        if (p->steps[i].parent == LLS_NONE32)
-            believe_root(p, i);
-        settle(inference, i, out);
-    }
+    lls_posterior_settle(inference);
+    memcpy(out, inference->posterior.marginals,
+           inference->network->state_offset[inference->network->count] * sizeof *out);
 }
 
 void lls_posterior_below(llmsched_inference *inference, uint32_t bucket, double *out)
 {
     lls_posterior *p = &inference->posterior;
     uint32_t depth = 0;
-    believe_root(p, bucket);
+    refresh(inference);
     p->list[depth++] = bucket;
     while (depth > 0) {
-        const lls_step *s = &p->steps[p->list[--depth]];
-        settle(inference, (uint32_t)(s - p->steps), out);
+        uint32_t i = p->list[--depth];
+        const lls_step *s = &p->steps[i];
+        if (lls_bit(p->unsettled, i))
+            settle(inference, i);
+        lls_bit_clear(p->unsettled, i);
+        memcpy(out + s->offset, p->marginals + s->offset, s->states * sizeof *out);
         for (uint32_t k = 0; k < s->children; k++)
             p->list[depth++] = p->children[s->child + k];
     }
@@ -390,7 +238,7 @@ static void push_with_sources(llmsched_inference *inf, uint32_t bucket, uint32_t
 {
     lls_posterior *p = &inf->posterior;
     uint32_t length = 0;
-    for (uint32_t c = child; c != LLS_NONE32 && p->believed[c] != p->epoch; c = p->steps[c].source)
+    for (uint32_t c = child; c != LLS_NONE32 && !lls_bit(p->believed, c); c = p->steps[c].source)
         p->list[p->count - ++length] = c; /* the front holds the path */
     for (; length > 0; length--)
         push_belief(inf, bucket, p->list[p->count - length], j);
@@ -399,21 +247,24 @@ static void push_with_sources(llmsched_inference *inf, uint32_t bucket, uint32_t
 void lls_posterior_marginal(llmsched_inference *inference, uint32_t node, double *out)
 {
     lls_posterior *p = &inference->posterior;
-    uint32_t bucket = inference->tree.bucket_of[node], length = 0;
+    const uint32_t bucket = inference->tree.bucket_of[node];
+    const lls_step *s = &p->steps[bucket];
+    uint32_t length = 0;
     joint j;
-    for (uint32_t b = bucket; b != LLS_NONE32 && p->believed[b] != p->epoch; b = p->steps[b].parent)
+    if (!lls_bit(p->unsettled, bucket) || inference->observed[node] != LLS_NONE32) {
+        memcpy(out, p->marginals + s->offset, s->states * sizeof *out);
+        return;
+    }
+    for (uint32_t b = bucket; !lls_is_cut(&p->views[b]) && !lls_bit(p->believed, b);
+         b = p->steps[b].parent)
         p->list[length++] = b;
     for (; length > 0; length--) {
         uint32_t b = p->list[length - 1], parent = p->steps[b].parent;
-        if (parent == LLS_NONE32) {
-            believe_root(p, b);
-            continue;
-        }
         open_bucket(inference, parent, &j);
         push_with_sources(inference, parent, b, &j);
     }
     open_bucket(inference, bucket, &j);
-    if (p->steps[bucket].narrow != LLS_NONE32)
-        push_with_sources(inference, bucket, p->steps[bucket].narrow, &j);
+    if (s->narrow != LLS_NONE32)
+        push_with_sources(inference, bucket, s->narrow, &j);
     read_marginal(inference, bucket, &j, out);
 }

@@ -22,8 +22,20 @@ void lls_posterior_finish(lls_posterior *p, const llmsched_context *context)
     lls_free(context, p->dim_nodes);
     lls_free(context, p->dim_strides);
     lls_free(context, p->tables);
+    lls_free(context, p->place_offset);
+    lls_free(context, p->places);
+    lls_free(context, p->applied);
+    lls_free(context, p->worded);
+    lls_free(context, p->likelihoods);
+    lls_free(context, p->views);
+    lls_free(context, p->rows);
+    lls_free(context, p->dirty);
+    lls_free(context, p->unsettled);
     lls_free(context, p->believed);
-    lls_free(context, p->touched);
+    lls_free(context, p->known);
+    lls_free(context, p->recalled);
+    lls_kept_finish(p, context);
+    lls_free(context, p->marginals);
     lls_free(context, p->exponents);
     lls_free(context, p->products);
     lls_free(context, p->lambdas);
@@ -44,6 +56,27 @@ static size_t most_states(const llmsched_network *n)
     return most;
 }
 
+static bool allocate_kept(lls_posterior *p, const llmsched_network *n, size_t count, size_t dims)
+{
+    const llmsched_context *c = n->context;
+    size_t states = n->state_offset[n->count], words = lls_bit_words((uint32_t)count);
+    return (p->place_offset =
+                lls_calloc_counted(c, count + 1, sizeof *p->place_offset, &p->bytes)) != NULL &&
+           (p->places = lls_calloc_counted(c, dims, sizeof *p->places, &p->bytes)) != NULL &&
+           (p->applied = lls_calloc_counted(c, count, sizeof *p->applied, &p->bytes)) != NULL &&
+           (p->worded = lls_calloc_counted(c, count, sizeof *p->worded, &p->bytes)) != NULL &&
+           (p->likelihoods = lls_calloc_counted(c, states, sizeof *p->likelihoods, &p->bytes)) !=
+               NULL &&
+           (p->views = lls_calloc_counted(c, count, sizeof *p->views, &p->bytes)) != NULL &&
+           (p->rows = lls_calloc_counted(c, dims, sizeof *p->rows, &p->bytes)) != NULL &&
+           (p->dirty = lls_calloc_counted(c, words, sizeof *p->dirty, &p->bytes)) != NULL &&
+           (p->unsettled = lls_calloc_counted(c, words, sizeof *p->unsettled, &p->bytes)) != NULL &&
+           (p->believed = lls_calloc_counted(c, words, sizeof *p->believed, &p->bytes)) != NULL &&
+           (p->known = lls_calloc_counted(c, words, sizeof *p->known, &p->bytes)) != NULL &&
+           (p->recalled = lls_calloc_counted(c, words, sizeof *p->recalled, &p->bytes)) != NULL &&
+           (p->marginals = lls_calloc_counted(c, states, sizeof *p->marginals, &p->bytes)) != NULL;
+}
+
 static bool allocate(lls_posterior *p, const lls_tree *tree, const llmsched_network *n)
 {
     const llmsched_context *c = n->context;
@@ -55,23 +88,26 @@ static bool allocate(lls_posterior *p, const lls_tree *tree, const llmsched_netw
     p->count = tree->count;
     if (most_states(n) <= MOST_MATRIX_STATES)
         p->matrix_size = most_states(n) * most_states(n) + LLS_SLACK;
-    return (p->steps = lls_calloc(c, count, sizeof *p->steps)) != NULL &&
-           (p->children = lls_calloc(c, count, sizeof *p->children)) != NULL &&
-           (p->dim_nodes = lls_calloc(c, dims, sizeof *p->dim_nodes)) != NULL &&
-           (p->dim_strides = lls_calloc(c, dims, sizeof *p->dim_strides)) != NULL &&
-           (p->tables = lls_calloc(c, entries, sizeof *p->tables)) != NULL &&
-           (p->believed = lls_calloc(c, count, sizeof *p->believed)) != NULL &&
-           (p->touched = lls_calloc(c, count, sizeof *p->touched)) != NULL &&
-           (p->exponents = lls_calloc(c, count, sizeof *p->exponents)) != NULL &&
-           (p->products = lls_calloc(c, entries, sizeof *p->products)) != NULL &&
-           (p->lambdas = lls_calloc(c, messages, sizeof *p->lambdas)) != NULL &&
-           (p->beliefs = lls_calloc(c, messages, sizeof *p->beliefs)) != NULL &&
-           (p->ratio = lls_calloc(c, tree->largest_separator + LLS_SLACK, sizeof *p->ratio)) !=
+    return (p->steps = lls_calloc_counted(c, count, sizeof *p->steps, &p->bytes)) != NULL &&
+           (p->children = lls_calloc_counted(c, count, sizeof *p->children, &p->bytes)) != NULL &&
+           (p->dim_nodes = lls_calloc_counted(c, dims, sizeof *p->dim_nodes, &p->bytes)) != NULL &&
+           (p->dim_strides = lls_calloc_counted(c, dims, sizeof *p->dim_strides, &p->bytes)) !=
                NULL &&
-           (p->row = lls_calloc(c, most_states(n) + LLS_SLACK, sizeof *p->row)) != NULL &&
-           (p->weights = lls_calloc(c, most_states(n), sizeof *p->weights)) != NULL &&
-           (p->matrices = lls_calloc(c, 4 * p->matrix_size, sizeof *p->matrices)) != NULL &&
-           (p->list = lls_calloc(c, count, sizeof *p->list)) != NULL;
+           (p->tables = lls_calloc_counted(c, entries, sizeof *p->tables, &p->bytes)) != NULL &&
+           allocate_kept(p, n, count, dims) &&
+           (p->exponents = lls_calloc_counted(c, count, sizeof *p->exponents, &p->bytes)) != NULL &&
+           (p->products = lls_calloc_counted(c, entries, sizeof *p->products, &p->bytes)) != NULL &&
+           (p->lambdas = lls_calloc_counted(c, messages, sizeof *p->lambdas, &p->bytes)) != NULL &&
+           (p->beliefs = lls_calloc_counted(c, messages, sizeof *p->beliefs, &p->bytes)) != NULL &&
+           (p->ratio = lls_calloc_counted(c, tree->largest_separator + LLS_SLACK, sizeof *p->ratio,
+                                          &p->bytes)) != NULL &&
+           (p->row = lls_calloc_counted(c, most_states(n) + LLS_SLACK, sizeof *p->row,
+                                        &p->bytes)) != NULL &&
+           (p->weights = lls_calloc_counted(c, most_states(n), sizeof *p->weights, &p->bytes)) !=
+               NULL &&
+           (p->matrices = lls_calloc_counted(c, 4 * p->matrix_size, sizeof *p->matrices,
+                                             &p->bytes)) != NULL &&
+           (p->list = lls_calloc_counted(c, count, sizeof *p->list, &p->bytes)) != NULL;
 }
 
 /* --- steps ----------------------------------------------------------------------------- */
@@ -185,6 +221,26 @@ static void place_children(const llmsched_inference *inf, lls_posterior *p)
     }
 }
 
+/* Per node where it is in separators. */
+static void place_nodes(lls_posterior *p)
+{
+    const lls_step *last = p->count > 0 ? &p->steps[p->count - 1] : NULL;
+    const uint32_t dims = last != NULL ? last->dim + last->dims : 0;
+    for (uint32_t d = 0; d < dims; d++)
+        p->place_offset[p->dim_nodes[d] + 1]++;
+    for (uint32_t i = 0; i < p->count; i++)
+        p->place_offset[i + 1] += p->place_offset[i];
+    for (uint32_t i = p->count; i-- > 0;) /* from the back: offsets end where they shall begin */
+        for (uint32_t d = p->steps[i].dims; d-- > 0;) {
+            uint32_t at = p->steps[i].dim + d;
+            p->places[--p->place_offset[p->dim_nodes[at] + 1]] =
+                (lls_place){i, d, p->dim_strides[at]};
+        }
+    for (uint32_t i = 0; i < p->count; i++)
+        p->place_offset[i] = p->place_offset[i + 1];
+    p->place_offset[p->count] = dims;
+}
+
 /* --- tables ----------------------------------------------------------------------------- */
 
 /*
@@ -222,13 +278,23 @@ static double smallest_positive(const double *values, uint64_t n)
     return smallest;
 }
 
+/* The marginals without evidence, once for all. */
+static void find_priors(llmsched_inference *inf)
+{
+    lls_posterior *p = &inf->posterior;
+    lls_posterior_forget(inf);
+    for (uint32_t i = 0; i < p->count; i++)
+        lls_bit_set(p->unsettled, i);
+    lls_posterior_settle(inf);
+    lls_posterior_forget(inf);
+}
+
 llmsched_status lls_posterior_compile(llmsched_inference *inference, llmsched_error *err)
 {
     lls_posterior *p = &inference->posterior;
     const lls_tree *tree = &inference->tree;
     const llmsched_network *n = inference->network;
     uint32_t dim = 0;
-    p->stale = true;
     if (tree->clique_size > lls_total_limit(inference->context) / QUICK_SHARE)
         return LLMSCHED_OK;
     if (!allocate(p, tree, n))
@@ -237,11 +303,16 @@ llmsched_status lls_posterior_compile(llmsched_inference *inference, llmsched_er
     for (uint32_t i = 0; i < p->count; i++)
         place_step(inference, i, &dim);
     place_children(inference, p);
+    place_nodes(p);
+    if (!lls_kept_init(inference))
+        return lls_fail_memory(err);
     for (uint32_t i = 0; i < p->count; i++)
         fill_table(inference, &p->steps[i], &tree->buckets[i]);
     /* Collect ran without evidence: an outcome other than possible is an underflow. */
     p->usable = inference->outcome == LLS_OUTCOME_POSSIBLE &&
                 smallest_positive(n->tables, n->table_offset[n->count]) >= SMALLEST_ENTRY &&
                 smallest_positive(inference->messages, tree->message_size) >= SMALLEST_MESSAGE;
+    if (p->usable)
+        find_priors(inference);
     return LLMSCHED_OK;
 }

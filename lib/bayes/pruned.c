@@ -2,8 +2,8 @@
 /*
  * One marginal from the part of a large network that matters to it: neither barren nodes nor those
  * that the evidence separates from it are looked at. The clique tree looks at all that lies below
- * its evidence, but only once for any number of marginals: so the tree takes over when as much has
- * been worked here under the same evidence as the tree will need.
+ * its evidence. Which of the two is less work is told from the evidence and the node alone, not
+ * from what the tree happens to know already: so are the last bits of the answer.
  */
 #include "bayes/inference.h"
 
@@ -29,15 +29,6 @@ static double bucket_entries(const llmsched_inference *inf, const lls_bucket *b)
     return entries;
 }
 
-/* posterior.c looks at all evidence anew, propagate.c only at what has changed. */
-static bool is_news(const llmsched_inference *inf, uint32_t node)
-{
-    uint32_t now = inf->soft[node] ? LLS_APPLIED_SOFT : inf->observed[node];
-    if (inf->posterior.usable)
-        return now != LLS_NONE32;
-    return now != inf->applied[node] || (inf->soft[node] && inf->touched[node]);
-}
-
 /* All that lies above evidence, and down to the node. Overwrites checked[]. */
 static double tree_work(llmsched_inference *inf, uint32_t node)
 {
@@ -47,7 +38,7 @@ static double tree_work(llmsched_inference *inf, uint32_t node)
     memset(touched, 0, t->count * sizeof *touched);
     for (uint32_t i = 0; i < t->count; i++) {
         const lls_bucket *b = &t->buckets[i];
-        if (is_news(inf, b->node))
+        if (inf->observed[b->node] != LLS_NONE32 || inf->soft[b->node])
             touched[i] = true;
         if (touched[i])
             work += bucket_entries(inf, b);
@@ -57,29 +48,6 @@ static double tree_work(llmsched_inference *inf, uint32_t node)
     for (uint32_t i = t->bucket_of[node]; i != LLS_NONE32; i = t->buckets[i].parent)
         work += bucket_entries(inf, &t->buckets[i]);
     return work;
-}
-
-/* FNV-1a. A false match costs time, nothing else. */
-static uint64_t mix(uint64_t hash, const void *data, size_t size)
-{
-    const unsigned char *bytes = data;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
-static uint64_t fingerprint(const llmsched_inference *inf)
-{
-    const llmsched_network *n = inf->network;
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (uint32_t i = 0; i < n->count; i++) {
-        if (inf->observed[i] != LLS_NONE32 || inf->soft[i])
-            hash = mix(mix(hash, &i, sizeof i), &inf->observed[i], sizeof inf->observed[i]);
-        if (inf->soft[i])
-            hash = mix(hash, inf->likelihoods + n->state_offset[i],
-                       lls_states(n, i) * sizeof *inf->likelihoods);
-    }
-    return hash;
 }
 
 /* --- whether the evidence is possible ------------------------------------------------------ */
@@ -177,25 +145,18 @@ static bool rest_allows(llmsched_inference *inf, double *work, double most)
 
 bool lls_pruned_marginal(llmsched_inference *inference, uint32_t node, double *out)
 {
-    lls_joint *j = &inference->joint;
     const lls_posterior *p = &inference->posterior;
     const double *table;
     bool numbers_get_lost = p->count > 0 && !p->usable;
-    if (numbers_get_lost || !(p->usable ? p->stale : inference->stale) ||
-        inference->tree.clique_size < LARGE_TREE || !lls_is_hidden(inference, node))
+    if (numbers_get_lost || inference->tree.clique_size < LARGE_TREE ||
+        !lls_is_hidden(inference, node))
         return false;
-    uint64_t evidence = fingerprint(inference);
     double work = 0.0, most = tree_work(inference, node);
-    if (evidence != j->fingerprint)
-        j->spent = 0.0;
-    j->fingerprint = evidence;
-    most -= j->spent;
     lls_mark_ancestors(inference, &node, 1);
     lls_reach(inference, &node, 1);
-    uint32_t hidden = j->hidden_count;
+    uint32_t hidden = inference->joint.hidden_count;
     bool done = kind_of_part(inference) != KIND_SMALL && rest_allows(inference, &work, most) &&
                 work_out(inference, node, hidden, &work, most, &table);
-    j->spent = done ? j->spent + work : 0.0; /* else the tree is brought up to date */
     if (done)
         memcpy(out, table, lls_states(inference->network, node) * sizeof *out);
     return done;

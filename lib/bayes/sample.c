@@ -58,7 +58,7 @@ static uint32_t draw_quickly(const llmsched_inference *inf, uint32_t bucket, con
         if (inf->observed[nodes[d]] == LLS_NONE32)
             column = column * lls_states(inf->network, nodes[d]) + states[nodes[d]];
     }
-    if (!p->touched[bucket])
+    if (!p->views[bucket].touched)
         return draw(p->tables + s->table + at, s->states, 1, u);
     return draw(p->products + s->table + column * s->states, s->states, 1,
                 u * p->lambdas[s->belief + column]);

@@ -2,76 +2,68 @@
 /*
  * Speed of exact inference on one thread. Prints a table; JSON where asked.
  *
- *     bench_inference [--short] [--growth] [--json FILE] [--export FOLDER]
+ *     bench_inference [--short] [--gains] [--growth] [--json FILE] [--export FOLDER]
  *
+ * --gains adds what it saves to tell one more stage rather than all anew, over many DAGs.
  * --growth prints only how time and memory grow with stages, states, width and jobs.
  * --export writes each network, for bench_peers and other engines.
  */
-#define _POSIX_C_SOURCE 200809L
-#include "networks.h"
-
-#include <time.h>
-
-enum { QUERIES = 1024 };
+#include "bounds.h"
+#include "steps.h"
 
 typedef struct result {
     const char *name;
     uint32_t nodes;
     uint64_t largest_clique;
     double compile_s;
-    double bytes;             /* of the calculator */
-    double entries;           /* of the cliques that a query leaves, on average */
-    double rate;              /* queries a second: median of the repetitions */
-    double median_s, p99_s;   /* of single queries */
-    double incremental_s;     /* one more stage told, all marginals */
-    double scratch_s;         /* the same evidence told anew to a calculator that was cleared */
-    double incremental_one_s; /* one more stage told, the next stage's marginal */
-    double batch_rate;        /* jobs a second in batches of QUERIES */
-    double first_batch_rate;  /* the first of them */
-    double pair_s;            /* mutual information of a pair */
-    double set_s;             /* of a stage with the next four together */
+    double bytes;           /* of the calculator */
+    double entries;         /* of the cliques that a query leaves, on average */
+    double straight_s;      /* of a program that does only the sums of such a query */
+    double rate;            /* queries a second: median of the repetitions */
+    double median_s, p99_s; /* of single queries */
+    double scratch_mean_s, scratch_median_s, scratch_p99_s; /* by a calculator that keeps nothing */
+    double incremental_s;                                   /* one more stage told, all marginals */
+    double scratch_s;           /* the same evidence told to a calculator that keeps nothing */
+    double first_incremental_s; /* the first in the calculator that keeps just the last answer */
+    double gain, first_gain;    /* median ratios to scratch_s */
+    double incremental_one_s;   /* one more stage told, the next stage's marginal */
+    double batch_rate;          /* jobs a second in batches of QUERIES */
+    double first_batch_rate;    /* the first of them */
+    double pair_s;              /* mutual information of a pair */
+    double set_s;               /* of a stage with the next four together */
 } result;
 
-static llmsched_error err;
-static int repetitions = 9;
-
-static double now(void)
+/* By a calculator that keeps nothing from one query to the next. */
+static void measure_scratch(llmsched_inference *inf, double clock_s, double *out, result *r)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    static double means[64], latencies[QUERIES * 64];
+    size_t n = 0;
+    for (int k = 0; k < repetitions; k++) {
+        bench_query *queries = bench_queries(inf->network, QUERIES, (uint64_t)(2000 + k));
+        means[k] = 0.0;
+        for (int q = 0; q < QUERIES; q++) {
+            lls_posterior_forget(inf);
+            double begin = now();
+            tell(inf, &queries[q]);
+            ask(inf, out);
+            latencies[n] = since(begin, clock_s);
+            means[k] += latencies[n++] / QUERIES;
+        }
+        free(queries);
+    }
+    r->scratch_mean_s = quantile(means, (size_t)repetitions, 0.5);
+    r->scratch_median_s = quantile(latencies, n, 0.5);
+    r->scratch_p99_s = quantile(latencies, n, 0.99);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double quantile(double *values, size_t n, double p)
-{
-    qsort(values, n, sizeof *values, by_value);
-    return values[(size_t)((double)(n - 1) * p)];
-}
-
-static void tell(llmsched_inference *inf, const bench_query *q)
-{
-    llmsched_inference_clear(inf);
-    for (uint32_t i = 0; i < q->length; i++)
-        (void)llmsched_inference_set_state(inf, i, q->states[i], NULL);
-}
-
-static void ask(llmsched_inference *inf, double *out)
-{
-    bench_require(lls_inference_marginals(inf, out, &err), &err);
-}
-
-static void measure_single(llmsched_inference *inf, const bench_query *queries, double *out,
-                           result *r)
+/* No query comes twice: what is kept of answers helps as far as parts of other queries agree. */
+static void measure_single(llmsched_inference *inf, double *out, result *r)
 {
     static double rates[64], latencies[QUERIES * 64];
+    const double clock_s = clock_cost();
     size_t n = 0;
     for (int k = -1; k < repetitions; k++) { /* the first warms up */
+        bench_query *queries = bench_queries(inf->network, QUERIES, (uint64_t)(1000 + k));
         double begin = now();
         for (int q = 0; q < QUERIES; q++) {
             tell(inf, &queries[q]);
@@ -79,57 +71,42 @@ static void measure_single(llmsched_inference *inf, const bench_query *queries, 
         }
         if (k >= 0)
             rates[k] = QUERIES / (now() - begin);
+        free(queries);
     }
-    for (int k = 0; k < repetitions; k++)
+    for (int k = 0; k < repetitions; k++) {
+        bench_query *queries = bench_queries(inf->network, QUERIES, (uint64_t)(2000 + k));
         for (int q = 0; q < QUERIES; q++) {
             double begin = now();
             tell(inf, &queries[q]);
             ask(inf, out);
-            latencies[n++] = now() - begin;
+            latencies[n++] = since(begin, clock_s);
         }
+        free(queries);
+    }
     r->rate = quantile(rates, (size_t)repetitions, 0.5);
     r->median_s = quantile(latencies, n, 0.5);
     r->p99_s = quantile(latencies, n, 0.99);
+    measure_scratch(inf, clock_s, out, r);
 }
 
-/* From each prefix of some runs to the next. */
-static void measure_incremental(llmsched_inference *inf, const bench_query *queries, uint32_t nodes,
-                                double *out, result *r)
+static void measure_incremental(const llmsched_network *network, result *r)
 {
-    static double all[64 * BENCH_NODES * 64], one[64 * BENCH_NODES * 64],
-        scratch[64 * BENCH_NODES * 64];
-    double p[64];
-    size_t n = 0;
-    for (int k = 0; k < repetitions; k++)
-        for (int q = 0; q < 32; q++) {
-            bench_query prefix = queries[q];
-            for (uint32_t m = 0; m + 1 < nodes; m++, n++) {
-                prefix.length = m;
-                tell(inf, &prefix);
-                ask(inf, out);
-                double begin = now();
-                (void)llmsched_inference_set_state(inf, m, prefix.states[m], NULL);
-                ask(inf, out);
-                all[n] = now() - begin;
-                tell(inf, &prefix);
-                ask(inf, out);
-                begin = now();
-                (void)llmsched_inference_set_state(inf, m, prefix.states[m], NULL);
-                bench_require(
-                    llmsched_inference_marginal(
-                        inf, m + 1, p, llmsched_network_state_count(inf->network, m + 1), &err),
-                    &err);
-                one[n] = now() - begin;
-                prefix.length = m + 1;
-                begin = now();
-                tell(inf, &prefix);
-                ask(inf, out);
-                scratch[n] = now() - begin;
-            }
-        }
-    r->incremental_s = quantile(all, n, 0.5);
-    r->incremental_one_s = quantile(one, n, 0.5);
-    r->scratch_s = quantile(scratch, n, 0.5);
+    static step_times times[MOST_TIMES];
+    static double values[6][MOST_TIMES];
+    double *results[] = {&r->incremental_s, &r->first_incremental_s,
+                         &r->scratch_s,     &r->incremental_one_s,
+                         &r->gain,          &r->first_gain};
+    uint32_t n = time_steps(network, 1, times);
+    for (uint32_t i = 0; i < n; i++) {
+        values[0][i] = times[i].all;
+        values[1][i] = times[i].first;
+        values[2][i] = times[i].scratch;
+        values[3][i] = times[i].next;
+        values[4][i] = times[i].scratch / times[i].all;
+        values[5][i] = times[i].scratch / times[i].first;
+    }
+    for (int what = 0; what < 6; what++)
+        *results[what] = quantile(values[what], n, 0.5);
 }
 
 /* Other jobs in each call: the first one finds nothing kept from earlier calls. */
@@ -193,44 +170,6 @@ static void measure_pairs(llmsched_inference *inf, const bench_query *queries, u
     r->set_s = quantile(times, (size_t)repetitions, 0.5);
 }
 
-/* What elimination must look at: the entries of the cliques without the observed nodes' other
- * states. */
-static double count_entries(const llmsched_inference *inf, const bench_query *queries)
-{
-    double sum = 0.0;
-    for (int q = 0; q < QUERIES; q++)
-        for (uint32_t b = 0; b < inf->tree.count; b++) {
-            const lls_bucket *bucket = &inf->tree.buckets[b];
-            uint32_t length = queries[q].length;
-            double entries = bucket->node < length ? 1.0 : lls_states(inf->network, bucket->node);
-            for (uint32_t d = 0; d < bucket->separator_count; d++) {
-                uint32_t node = inf->tree.separators[bucket->separator + d];
-                entries *= node < length ? 1.0 : lls_states(inf->network, node);
-            }
-            sum += entries > 1.0 ? entries : 0.0;
-        }
-    return sum / QUERIES;
-}
-
-/* Entries a second that a plain loop multiplies and adds up from the second cache. */
-static double peak_rate(void)
-{
-    enum { ENTRIES = 1 << 15, PASSES = 200 };
-    static double a[ENTRIES], b[ENTRIES];
-    double best = 0.0;
-    for (size_t i = 0; i < ENTRIES; i++)
-        a[i] = 1.0 / (double)(i + 1);
-    for (int k = 0; k < 9; k++) {
-        double begin = now();
-        for (int pass = 0; pass < PASSES; pass++)
-            for (size_t i = 0; i < ENTRIES; i++)
-                b[i] += a[i] * 0.5;
-        double rate = (double)ENTRIES * PASSES / (now() - begin);
-        best = rate > best ? rate : best;
-    }
-    return b[0] > 0.0 ? best : 0.0;
-}
-
 /* --- for other engines ---------------------------------------------------------------- */
 
 static FILE *open_in(const char *folder, const char *name, const char *suffix)
@@ -255,46 +194,22 @@ static void export(const char *folder, const char *name, const llmsched_network 
     fclose(file);
 }
 
-/* --- memory ----------------------------------------------------------------------------- */
-
-static double allocated; /* bytes asked for since the last reset; nothing is given back then */
-
-static void *count_allocate(void *user, size_t bytes)
-{
-    (void)user;
-    allocated += (double)bytes;
-    return malloc(bytes);
-}
-
-static void *count_reallocate(void *user, void *ptr, size_t bytes)
-{
-    (void)user;
-    allocated += (double)bytes;
-    return realloc(ptr, bytes);
-}
-
-static void count_release(void *user, void *ptr)
-{
-    (void)user;
-    free(ptr);
-}
-
 /* --- all ------------------------------------------------------------------------------- */
 
 static void measure(const llmsched_network *network, const char *folder, result *r)
 {
     double begin = now();
-    allocated = 0.0;
     llmsched_inference *inf = bench_inference(network);
     r->compile_s = now() - begin;
-    r->bytes = allocated;
+    r->bytes = (double)llmsched_inference_bytes(inf);
     r->nodes = llmsched_network_node_count(network);
     r->largest_clique = inf->tree.largest_clique;
     bench_query *queries = bench_queries(network, QUERIES, 1);
     double *out = calloc(lls_inference_offsets(inf)[r->nodes], sizeof *out);
     r->entries = count_entries(inf, queries);
-    measure_single(inf, queries, out, r);
-    measure_incremental(inf, queries, r->nodes, out, r);
+    r->straight_s = straight_time(inf, queries);
+    measure_single(inf, out, r);
+    measure_incremental(network, r);
     measure_batch(inf, r->nodes, &r->first_batch_rate, r);
     measure_pairs(inf, queries, r->nodes, r);
     if (folder != NULL)
@@ -304,24 +219,52 @@ static void measure(const llmsched_network *network, const char *folder, result 
     llmsched_inference_destroy(inf);
 }
 
+typedef struct column {
+    const char *head;
+    double value;
+} column;
+
+static void print_row(const result *r, double peak, bool heads)
+{
+    const double kept = r->rate, scratch = 1.0 / r->scratch_mean_s;
+    const column columns[] = {{"queries/s", kept},
+                              {"median us", 1e6 * r->median_s},
+                              {"p99 us", 1e6 * r->p99_s},
+                              {"anew/s", scratch},
+                              {"median us", 1e6 * r->scratch_median_s},
+                              {"p99 us", 1e6 * r->scratch_p99_s},
+                              {"one more", 1e6 * r->incremental_s},
+                              {"first job", 1e6 * r->first_incremental_s},
+                              {"anew us", 1e6 * r->scratch_s},
+                              {"gain", r->gain},
+                              {"first gain", r->first_gain},
+                              {"next us", 1e6 * r->incremental_one_s},
+                              {"pair us", 1e6 * r->pair_s},
+                              {"set us", 1e6 * r->set_s},
+                              {"entries", r->entries},
+                              {"to peak", peak / r->entries / kept},
+                              {"anew", peak / r->entries / scratch},
+                              {"to sums", 1.0 / kept / r->straight_s},
+                              {"anew", 1.0 / scratch / r->straight_s},
+                              {"batch x", r->batch_rate / kept},
+                              {"first x", r->first_batch_rate / kept},
+                              {"compile us", 1e6 * r->compile_s},
+                              {"KiB", r->bytes / 1024}};
+    printf("%-9s", heads ? "network" : r->name);
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        if (heads)
+            printf(" %10s", columns[i].head);
+        else
+            printf(" %10.*f", columns[i].value >= 1e3 ? 0 : 2, columns[i].value);
+    printf("\n");
+}
+
 static void print_table(const result *results, size_t count, double peak)
 {
-    static const char *heads[] = {"queries/s", "median us", "p99 us",     "one more", "anew us",
-                                  "next us",   "pair us",   "set us",     "entries",  "to bound",
-                                  "batch",     "first",     "compile us", "KiB"};
-    printf("%-9s", "network");
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        printf(" %10s", heads[i]);
-    for (size_t i = 0; i < count; i++) {
-        const result *r = &results[i];
-        printf("\n%-9s %10.0f %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f", r->name, r->rate,
-               1e6 * r->median_s, 1e6 * r->p99_s, 1e6 * r->incremental_s, 1e6 * r->scratch_s,
-               1e6 * r->incremental_one_s, 1e6 * r->pair_s, 1e6 * r->set_s);
-        printf(" %10.0f %10.2f %9.2fx %9.2fx %10.1f", r->entries, peak / r->entries / r->rate,
-               r->batch_rate / r->rate, r->first_batch_rate / r->rate, 1e6 * r->compile_s);
-        printf(" %10.1f", r->bytes / 1024);
-    }
-    printf("\npeak: %.3g entries/s multiplied and added\n", peak);
+    print_row(&results[0], peak, true);
+    for (size_t i = 0; i < count; i++)
+        print_row(&results[i], peak, false);
+    printf("peak: %.3g entries/s multiplied and added\n", peak);
 }
 
 static void write_json(const char *path, const result *results, size_t count, double peak)
@@ -334,17 +277,22 @@ static void write_json(const char *path, const result *results, size_t count, do
     fprintf(file, "{\"peak_entries_per_s\": %.6g, \"networks\": [", peak);
     for (size_t i = 0; i < count; i++) {
         const result *r = &results[i];
-        fprintf(file,
-                "%s\n {\"name\": \"%s\", \"nodes\": %u, \"largest_clique\": %llu, "
-                "\"queries_per_s\": %.6g, \"batch_jobs_per_s\": %.6g, \"first_batch_jobs_per_s\": "
-                "%.6g, \"median_s\": %.4g, \"p99_s\": %.4g, "
-                "\"incremental_s\": %.4g, \"scratch_s\": %.4g, \"incremental_one_s\": %.4g, "
-                "\"pair_information_s\": %.4g, \"set_information_s\": %.4g, "
-                "\"entries_per_query\": %.6g, \"compile_s\": %.4g, \"bytes\": %.0f}",
-                i == 0 ? "" : ",", r->name, r->nodes, (unsigned long long)r->largest_clique,
-                r->rate, r->batch_rate, r->first_batch_rate, r->median_s, r->p99_s,
-                r->incremental_s, r->scratch_s, r->incremental_one_s, r->pair_s, r->set_s,
-                r->entries, r->compile_s, r->bytes);
+        fprintf(
+            file,
+            "%s\n {\"name\": \"%s\", \"nodes\": %u, \"largest_clique\": %llu, "
+            "\"queries_per_s\": %.6g, \"batch_jobs_per_s\": %.6g, \"first_batch_jobs_per_s\": "
+            "%.6g, \"median_s\": %.4g, \"p99_s\": %.4g, "
+            "\"incremental_s\": %.4g, \"scratch_s\": %.4g, \"incremental_gain\": %.4g, "
+            "\"first_incremental_gain\": %.4g, \"scratch_mean_s\": %.4g, \"scratch_p99_s\": %.4g, "
+            "\"incremental_one_s\": %.4g, "
+            "\"pair_information_s\": %.4g, \"set_information_s\": %.4g, "
+            "\"entries_per_query\": %.6g, \"straight_s\": %.4g, \"compile_s\": %.4g, "
+            "\"bytes\": %.0f}",
+            i == 0 ? "" : ",", r->name, r->nodes, (unsigned long long)r->largest_clique, r->rate,
+            r->batch_rate, r->first_batch_rate, r->median_s, r->p99_s, r->incremental_s,
+            r->scratch_s, r->gain, r->first_gain, r->scratch_mean_s, r->scratch_p99_s,
+            r->incremental_one_s, r->pair_s, r->set_s, r->entries, r->straight_s, r->compile_s,
+            r->bytes);
     }
     fprintf(file, "]}\n");
     fclose(file);
@@ -375,19 +323,23 @@ static double exponent_of(const curve *c)
     return (n * c->xy - c->x * c->y) / (n * c->xx - c->x * c->x);
 }
 
-/* Least of several passes, which neighbours on the machine disturb least. */
-static double time_queries(llmsched_inference *inf, const bench_query *queries, double *out)
+/* Median of several passes, the first of which warms up; no query comes twice. */
+static double time_queries(llmsched_inference *inf, double *out)
 {
-    double least = INFINITY;
-    for (int k = 0; k < 30; k++) {
+    enum { PASSES = 30 };
+    double means[PASSES];
+    for (int k = -1; k < PASSES; k++) {
+        bench_query *queries = bench_queries(inf->network, QUERIES, (uint64_t)(300 + k));
         double begin = now();
-        for (int q = 0; q < QUERIES / 4; q++) {
+        for (int q = 0; q < QUERIES; q++) {
             tell(inf, &queries[q]);
             ask(inf, out);
         }
-        least = fmin(least, (now() - begin) / (QUERIES / 4));
+        if (k >= 0)
+            means[k] = (now() - begin) / QUERIES;
+        free(queries);
     }
-    return least;
+    return quantile(means, PASSES, 0.5);
 }
 
 /* Seconds a job in a call of so many jobs, other ones in each call: the least again. */
@@ -426,14 +378,12 @@ static void grow(llmsched_context *context, axis by, bench_shape shape, uint32_t
     result r = {.name = ""};
     llmsched_network *network = bench_network(context, shape, nodes, states, window, 3);
     double begin = now();
-    allocated = 0.0;
     llmsched_inference *inf = bench_inference(network);
     r.compile_s = now() - begin;
-    r.bytes = allocated;
+    r.bytes = (double)llmsched_inference_bytes(inf);
     r.largest_clique = inf->tree.largest_clique;
-    bench_query *queries = bench_queries(network, QUERIES, 1);
     double *out = calloc(lls_inference_offsets(inf)[nodes], sizeof *out);
-    double query = time_queries(inf, queries, out);
+    double query = time_queries(inf, out);
     double job = time_jobs(inf, QUERIES);
     printf("%-8s %6u %6u %6u %10llu %10.2f %10.3f %10.1f %10.1f\n",
            shape == BENCH_DAG ? "dag" : "chain", nodes, states, shape == BENCH_DAG ? window : 1,
@@ -443,7 +393,6 @@ static void grow(llmsched_context *context, axis by, bench_shape shape, uint32_t
     add_point(single, x, query);
     add_point(batch, x, job);
     free(out);
-    free(queries);
     llmsched_inference_destroy(inf);
     llmsched_network_release(network);
 }
@@ -498,31 +447,27 @@ static void print_growth(llmsched_context *context)
 int main(int argc, char **argv)
 {
     const char *json = NULL, *folder = NULL;
-    bool growth = false;
+    bool growth = false, many = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--short") == 0) {
             repetitions = 3;
         } else if (strcmp(argv[i], "--growth") == 0) {
             growth = true;
+        } else if (strcmp(argv[i], "--gains") == 0) {
+            many = true;
         } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
             json = argv[++i];
         } else if (strcmp(argv[i], "--export") == 0 && i + 1 < argc) {
             folder = argv[++i];
         } else {
-            fprintf(
-                stderr,
-                "usage: bench_inference [--short] [--growth] [--json FILE] [--export FOLDER]\n");
+            fprintf(stderr, "usage: bench_inference [--short] [--gains] [--growth] [--json FILE] "
+                            "[--export FOLDER]\n");
             return 2;
         }
     }
     llmsched_context *context = NULL;
     uint64_t seed;
-    llmsched_allocator allocator = {.size = sizeof allocator,
-                                    .allocate = count_allocate,
-                                    .reallocate = count_reallocate,
-                                    .release = count_release};
-    llmsched_context_options options = {.size = sizeof options, .allocator = &allocator};
-    bench_require(llmsched_context_create(&options, &context, &err), &err);
+    bench_require(llmsched_context_create(NULL, &context, &err), &err);
     if (growth) {
         print_growth(context);
         llmsched_context_destroy(context);
@@ -540,6 +485,8 @@ int main(int argc, char **argv)
     print_table(results, 3, peak);
     if (json != NULL)
         write_json(json, results, 3, peak);
+    if (many)
+        print_gains(context);
     llmsched_context_destroy(context);
     return 0;
 }

@@ -145,6 +145,81 @@ static void test_no_allocation_after_creation(void **state)
     assert_int_equal(f.live, 0);
 }
 
+/* --- bytes ---------------------------------------------------------------------------------- */
+
+/* Each block begins with its size; `user` sums up those that live. */
+enum { HEAD = 16 };
+
+static void *sized_allocate(void *user, size_t bytes)
+{
+    char *block = malloc(HEAD + bytes);
+    memcpy(block, &bytes, sizeof bytes);
+    *(uint64_t *)user += bytes;
+    return block + HEAD;
+}
+
+static void sized_release(void *user, void *ptr)
+{
+    size_t bytes;
+    if (ptr == NULL)
+        return;
+    memcpy(&bytes, (char *)ptr - HEAD, sizeof bytes);
+    *(uint64_t *)user -= bytes;
+    free((char *)ptr - HEAD);
+}
+
+static void *sized_reallocate(void *user, void *ptr, size_t bytes)
+{
+    char *block = sized_allocate(user, bytes);
+    size_t before = 0;
+    if (ptr != NULL)
+        memcpy(&before, (char *)ptr - HEAD, sizeof before);
+    if (ptr != NULL)
+        memcpy(block, ptr, before < bytes ? before : bytes);
+    sized_release(user, ptr);
+    return block;
+}
+
+/* All that creation leaves behind, but for what the header calls a few per node. */
+static void test_bytes(void **state)
+{
+    (void)state;
+    enum { FEW = 256 };
+    uint64_t live = 0;
+    llmsched_allocator allocator = {.size = sizeof allocator,
+                                    .user = &live,
+                                    .allocate = sized_allocate,
+                                    .reallocate = sized_reallocate,
+                                    .release = sized_release};
+    llmsched_context_options options = {.size = sizeof options, .allocator = &allocator};
+    llmsched_context *own = NULL;
+    lls_random random;
+    double out[256];
+    lls_random_seed(&random, 72);
+    assert_ok(llmsched_context_create(&options, &own, &err), err);
+    for (int round = 0; round < 60; round++) {
+        uint32_t nodes = 1 + lls_random_below(&random, 16), size = 0;
+        draft_random(&draft, &random, nodes, 8, 3, 0.0);
+        llmsched_network *n = draft_build(&draft, own);
+        llmsched_inference *inf = NULL;
+        uint64_t before = live;
+        assert_ok(llmsched_inference_create(n, &inf, &err), err);
+        uint64_t taken = live - before, told = llmsched_inference_bytes(inf);
+        assert_in_range(told, taken - FEW * (nodes + 1), taken);
+        for (uint32_t i = 0; i < nodes; i++)
+            size += llmsched_network_state_count(n, i);
+        assert_ok(llmsched_inference_set_state(inf, 0, 0, &err), err);
+        assert_ok(llmsched_inference_marginals(inf, out, size, &err), err);
+        assert_int_equal(llmsched_inference_bytes(inf), told);
+        assert_int_equal(live - before, taken);
+        llmsched_inference_destroy(inf);
+        assert_int_equal(live, before);
+        llmsched_network_release(n);
+    }
+    assert_int_equal(llmsched_inference_bytes(NULL), 0);
+    llmsched_context_destroy(own);
+}
+
 static void test_out_of_memory(void **state)
 {
     (void)state;
@@ -177,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_too_wide),
         cmocka_unit_test(test_too_large_together),
         cmocka_unit_test(test_no_allocation_after_creation),
+        cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

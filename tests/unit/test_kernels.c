@@ -118,6 +118,35 @@ static void test_multiply(void **state)
     }
 }
 
+/* The short forms give the bits of the long ones. */
+static void test_short_forms(void **state)
+{
+    (void)state;
+    enum { TERMS = 40, STEP = 11 }; /* a and b have room */
+    lls_random random;
+    lls_random_seed(&random, 7);
+    for (int round = 0; round < 300; round++) {
+        size_t lanes = 1 + lls_random_below(&random, LLS_NARROW);
+        size_t n = 1 + lls_random_below(&random, TERMS);
+        size_t step = lanes + lls_random_below(&random, 3);
+        const lls_axes none = {.count = 0}, terms = {.count = 1, .axis = {{n, step, 1}}};
+        double want[LLS_NARROW + LLS_SLACK], got[LLS_NARROW + LLS_SLACK], parts[TERMS] = {0};
+        for (size_t i = 0; i < TERMS * STEP; i++)
+            a[i] = lls_random_uniform(&random);
+        for (size_t i = 0; i < TERMS; i++)
+            b[i] = lls_random_uniform(&random);
+        const double sum = lls_row_sum(b, n);
+        for (uint32_t set = 0; lls_kernels_at(set) != NULL; set++) {
+            lls_kernels_at(0)->reduce(a, b, &none, &terms, lanes, want);
+            lls_kernels_at(set)->push(a, step, b, n, lanes, got);
+            assert_memory_equal(got, want, lanes * sizeof *got);
+            lls_kernels_at(set)->normalise(b, n, parts);
+            for (size_t i = 0; i < TERMS; i++)
+                assert_true(parts[i] == (i < n ? b[i] / sum : 0.0));
+        }
+    }
+}
+
 /* Marginals and P(evidence) of whole networks. */
 static void test_networks(void **state)
 {
@@ -145,7 +174,7 @@ static void test_networks(void **state)
         for (uint32_t set = 0; lls_kernels_at(set) != NULL; set++) {
             memset(got, 0, sizeof got);
             inf->posterior.kernels = lls_kernels_at(set);
-            inf->posterior.stale = true;
+            lls_posterior_forget(inf);
             if (lls_inference_marginals(inf, got, NULL) == LLMSCHED_OK)
                 assert_ok(llmsched_inference_log_probability(inf, &q, &err), err);
             if (set == 0) {
@@ -176,9 +205,8 @@ static void test_sets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reduce),
-        cmocka_unit_test(test_multiply),
-        cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_reduce),      cmocka_unit_test(test_multiply),
+        cmocka_unit_test(test_short_forms), cmocka_unit_test(test_networks),
         cmocka_unit_test(test_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -619,6 +619,9 @@ PROTOTYPES = {
     "llmsched_inference_clear": (
         None,
         (c_void_p,)),
+    "llmsched_inference_bytes": (
+        c_uint64,
+        (c_void_p,)),
     "llmsched_inference_set_state": (
         c_int32,
         (c_void_p, c_uint32, c_uint32, POINTER(llmsched_error),)),

@@ -130,6 +130,10 @@ class Inference(Handle):
             for j, status in enumerate(statuses)
         ]
 
+    def bytes(self):
+        """What the calculator holds for the compiled network and its messages."""
+        return lib.llmsched_inference_bytes(self._ptr)
+
     def _split(self, probabilities):
         marginals, at = [], 0
         for states in self._states:

@@ -200,6 +200,7 @@ class ProfileTest(unittest.TestCase):
             everything = inference.marginals()
             self.assertEqual([len(p) for p in everything], [len(network.states(i)) for i in range(len(network))])
             self.assertEqual(everything[1], inference.marginal(1))
+            self.assertGreater(inference.bytes(), 8 * sum(len(network.states(node)) for node in range(len(network))))
             batch = inference.batch_marginals([[None] * len(network)] * 2)
             self.assertEqual(batch[0], batch[1])
             self.assertEqual(batch[0], everything)
