@@ -74,6 +74,9 @@ LLMSCHED_API const double *llmsched_network_table(const llmsched_network *networ
 /** A cell of a table whose state is not known. @since 0.1 */
 #define LLMSCHED_STATE_MISSING UINT32_MAX
 
+/** A node of a job that has a likelihood instead of a state. @since 0.1 */
+#define LLMSCHED_STATE_SOFT 4294967294u
+
 /** What a structure is judged by. @since 0.1 */
 enum { LLMSCHED_SCORE_BIC = 1, LLMSCHED_SCORE_BDEU = 2 };
 
@@ -209,6 +212,20 @@ LLMSCHED_API llmsched_status llmsched_inference_marginals(llmsched_inference *in
 LLMSCHED_API llmsched_status llmsched_inference_batch_marginals(
     llmsched_inference *inference, const uint32_t *states, uint64_t jobs, double *probabilities,
     int32_t *statuses, llmsched_error *err);
+
+/**
+ * The same with soft evidence as well: a node in the "state" LLMSCHED_STATE_SOFT is not observed,
+ * but has a likelihood as llmsched_inference_set_likelihood() takes it.
+ * @param states  as above, or LLMSCHED_STATE_SOFT
+ * @param likelihoods  NULL where no job has any; else job by job laid out like @p probabilities,
+ * not looked at for nodes that are not LLMSCHED_STATE_SOFT
+ * @return also LLMSCHED_ERROR_INVALID for a likelihood that is none, and for LLMSCHED_STATE_SOFT
+ * where @p likelihoods is NULL
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_inference_batch_soft_marginals(
+    llmsched_inference *inference, const uint32_t *states, const double *likelihoods, uint64_t jobs,
+    double *probabilities, int32_t *statuses, llmsched_error *err);
 
 /**
  * P(nodes | evidence), nodes[0] slowest; any nodes, no duplicates.

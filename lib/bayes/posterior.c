@@ -370,18 +370,41 @@ void lls_posterior_marginals(llmsched_inference *inference, double *out)
     }
 }
 
-void lls_posterior_below(llmsched_inference *inference, uint32_t bucket, double *out)
+/* The bucket and all below it, parents before children, into list. */
+static uint32_t list_part(lls_posterior *p, uint32_t bucket)
+{
+    uint32_t length = 0;
+    p->list[length++] = bucket;
+    for (uint32_t i = 0; i < length; i++) {
+        const lls_step *s = &p->steps[p->list[i]];
+        for (uint32_t k = 0; k < s->children; k++)
+            p->list[length++] = p->children[s->child + k];
+    }
+    return length;
+}
+
+bool lls_posterior_part(llmsched_inference *inference, uint32_t bucket, double *out)
 {
     lls_posterior *p = &inference->posterior;
-    uint32_t depth = 0;
-    believe_root(p, bucket);
-    p->list[depth++] = bucket;
-    while (depth > 0) {
-        const lls_step *s = &p->steps[p->list[--depth]];
-        settle(inference, (uint32_t)(s - p->steps), out);
-        for (uint32_t k = 0; k < s->children; k++)
-            p->list[depth++] = p->children[s->child + k];
+    uint32_t length = list_part(p, bucket);
+    for (uint32_t i = length; i-- > 0;) {
+        uint32_t b = p->list[i];
+        const lls_step *s = &p->steps[b];
+        if (inference->observed[s->node] != LLS_NONE32 || inference->soft[s->node])
+            p->touched[b] = true;
+        if (!p->touched[b])
+            continue;
+        raise(inference, b);
+        if (b != bucket)
+            p->touched[s->parent] = true;
     }
+    bool possible = !p->touched[bucket] || p->lambdas[p->steps[bucket].belief] > 0.0;
+    believe_root(p, bucket);
+    for (uint32_t i = 0; i < length && possible; i++)
+        settle(inference, p->list[i], out);
+    for (uint32_t i = 0; i < length; i++)
+        p->touched[p->list[i]] = false;
+    return possible;
 }
 
 /* The sources of a child, its brothers, must come first. */

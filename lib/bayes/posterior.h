@@ -76,10 +76,10 @@ double lls_posterior_log_probability(const llmsched_inference *inference);
 void lls_posterior_marginals(llmsched_inference *inference, double *out);
 void lls_posterior_marginal(llmsched_inference *inference, uint32_t node, double *out);
 /*
- * The marginals of a bucket's node and of all below it, where nothing of that is observed or has a
- * likelihood, and all of its separator is observed.
+ * The marginals of a bucket's node and of all below it, as if there were nothing else; all of its
+ * separator must be observed, and no bucket be touched. false: ask propagate.c, nothing is said.
  */
-void lls_posterior_below(llmsched_inference *inference, uint32_t bucket, double *out);
+bool lls_posterior_part(llmsched_inference *inference, uint32_t bucket, double *out);
 
 /* --- path.c ---------------------------------------------------------------------------- */
 
