@@ -58,7 +58,7 @@ typedef struct lls_posterior {
     double *ratio; /* belief / lambda of one bucket */
     double *row;   /* states of one node */
     uint32_t *list;
-    double *matrices;   /* four of any two nodes' states; path.c */
+    double *matrices;   /* two of any two nodes' states; path.c */
     double *weights;    /* states of one node */
     size_t matrix_size; /* entries of each; 0: nodes have too many states */
 } lls_posterior;
@@ -83,11 +83,24 @@ bool lls_posterior_part(llmsched_inference *inference, uint32_t bucket, double *
 
 /* --- path.c ---------------------------------------------------------------------------- */
 
+/* Made when it is first needed; the beliefs below one node, together with that node. */
+typedef struct lls_path {
+    size_t states; /* the most of any node; 0: not made */
+    uint32_t x;
+    uint64_t epoch, stamp; /* of the posterior, and of what belongs to x then */
+    uint64_t *stamps;      /* per bucket */
+    uint32_t *list;
+    double *beliefs; /* laid out as the posterior's, `states` times as far apart */
+    double *ratio;
+} lls_path;
+
+void lls_path_finish(lls_path *path, const llmsched_context *context);
 /*
- * P(x, y | e), x slowest, for two hidden nodes one of which lies above the other, only a chain
- * being unobserved between them; matrix_size must not be 0. false: that is not so, or the evidence
- * is for propagate.c.
+ * P(x, y | e), x slowest, for two hidden nodes one of which stands above the other. Else, and where
+ * that would take too much room or the evidence is for propagate.c: LLMSCHED_ERROR_LIMIT without a
+ * message. LLMSCHED_ERROR_MEMORY.
  */
-bool lls_path_joint(llmsched_inference *inference, uint32_t x, uint32_t y, double *table);
+llmsched_status lls_path_joint(llmsched_inference *inference, uint32_t x, uint32_t y,
+                               double *table);
 
 #endif

@@ -70,7 +70,7 @@ static bool allocate(lls_posterior *p, const lls_tree *tree, const llmsched_netw
                NULL &&
            (p->row = lls_calloc(c, most_states(n) + LLS_SLACK, sizeof *p->row)) != NULL &&
            (p->weights = lls_calloc(c, most_states(n), sizeof *p->weights)) != NULL &&
-           (p->matrices = lls_calloc(c, 4 * p->matrix_size, sizeof *p->matrices)) != NULL &&
+           (p->matrices = lls_calloc(c, 2 * p->matrix_size, sizeof *p->matrices)) != NULL &&
            (p->list = lls_calloc(c, count, sizeof *p->list)) != NULL;
 }
 

@@ -68,6 +68,26 @@ static void check_totals(llmsched_inference *inf, const struct twin *t)
     }
 }
 
+/* In turn, as who asks for all of them does, and across each other. */
+static void check_pairs(llmsched_inference *inf, const struct twin *t, lls_random *random)
+{
+    for (uint32_t x = 0; x < t->nodes; x++)
+        for (uint32_t y = 0; y < t->nodes; y++)
+            if (x != y)
+                assert_double_equal(information(inf, x, &y, 1), twin_information(t, x, &y, 1),
+                                    1e-12);
+    for (int i = 0; i < 10 && t->nodes > 1; i++) {
+        uint32_t set[TWIN_NODES];
+        double marginal[8], same = information(inf, 0, (const uint32_t[]){1}, 1);
+        if (draw_set(random, t->nodes, 2, set) < 2)
+            continue;
+        assert_ok(llmsched_inference_marginal(inf, set[0], marginal, t->states[set[0]], &err), err);
+        assert_double_equal(information(inf, set[1], set, 1), twin_information(t, set[1], set, 1),
+                            1e-12);
+        assert_true(information(inf, 0, (const uint32_t[]){1}, 1) == same);
+    }
+}
+
 static void check_all(llmsched_inference *inf, const struct twin *t, lls_random *random)
 {
     uint32_t set[TWIN_NODES];
@@ -79,6 +99,7 @@ static void check_all(llmsched_inference *inf, const struct twin *t, lls_random 
                                 twin_information(t, set[0], set + 1, count - 1), 1e-12);
     }
     check_totals(inf, t);
+    check_pairs(inf, t, random);
 }
 
 static void test_random_networks(void **state)
@@ -310,6 +331,42 @@ static void test_limits(void **state)
 
 /* --- memory ------------------------------------------------------------------------------ */
 
+/* The first pair takes room; without it nothing is said, and nothing is broken. */
+static llmsched_status pair_out_of_memory(llmsched_context *c, llmsched_error *e)
+{
+    double value = -1.0;
+    const uint32_t other = 6;
+    llmsched_inference *inf = NULL;
+    llmsched_network *n = NULL;
+    llmsched_status status = lls_network_create(c, "", draft.nodes, draft.count, &n, e);
+    if (status == LLMSCHED_OK)
+        status = llmsched_inference_create(n, &inf, e);
+    if (status == LLMSCHED_OK) {
+        status = llmsched_inference_mutual_information(inf, 7, &other, 1, &value, e);
+        assert_true(status == LLMSCHED_OK || value == -1.0);
+        if (status == LLMSCHED_ERROR_MEMORY) /* what failed once succeeds now */
+            assert_ok(llmsched_inference_mutual_information(inf, 7, &other, 1, &value, &err), err);
+    }
+    llmsched_inference_destroy(inf);
+    llmsched_network_release(n);
+    return status;
+}
+
+static void test_pair_out_of_memory(void **state)
+{
+    (void)state;
+    lls_random random;
+    memset(&draft, 0, sizeof draft);
+    lls_random_seed(&random, 34);
+    for (uint32_t i = 0; i < 8; i++) {
+        draft_node(&draft, i, 3);
+        if (i > 0)
+            draft_arc(&draft, i - 1, i);
+    }
+    draft_fill(&draft, &random, 0.0);
+    assert_true(fail_each_allocation(pair_out_of_memory) > 30);
+}
+
 static void test_out_of_memory(void **state)
 {
     (void)state;
@@ -353,7 +410,7 @@ int main(void)
         cmocka_unit_test(test_random_networks),     cmocka_unit_test(test_joint_set),
         cmocka_unit_test(test_independent_is_zero), cmocka_unit_test(test_screening),
         cmocka_unit_test(test_arguments),           cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_pair_out_of_memory),  cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
