@@ -250,7 +250,9 @@ LLMSCHED_API llmsched_status llmsched_inference_total_entropy(llmsched_inference
 
 /**
  * I(x ; others | evidence), the others taken as one joint variable; never negative. x must not be
- * among them.
+ * among them. Time grows with the joint states of x and of those others that it reaches without
+ * passing another; memory stays within max_table.
+ * @return LLMSCHED_ERROR_LIMIT where these are more than 16 times max_table, and more than 2^25
  * @since 0.1
  */
 LLMSCHED_API llmsched_status llmsched_inference_mutual_information(
@@ -258,7 +260,8 @@ LLMSCHED_API llmsched_status llmsched_inference_mutual_information(
     double *information, llmsched_error *err);
 
 /**
- * I(x ; every other unobserved node | evidence), from x's Markov blanket.
+ * I(x ; every other unobserved node | evidence), from x's Markov blanket, whose joint states are
+ * limited as above.
  * @since 0.1
  */
 LLMSCHED_API llmsched_status llmsched_inference_total_information(llmsched_inference *inference,

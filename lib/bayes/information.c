@@ -228,20 +228,7 @@ llmsched_status llmsched_inference_total_entropy(llmsched_inference *inference, 
 /* sum p(x,y) ln [p(x,y) / (p(x) p(y))], x the row: H(X) + H(Y) - H(X,Y) without cancelling. */
 static double table_information(const double *table, uint64_t rows, uint64_t columns, double *py)
 {
-    double information = 0.0;
-    memset(py, 0, columns * sizeof *py);
-    for (uint64_t r = 0; r < rows; r++)
-        for (uint64_t c = 0; c < columns; c++)
-            py[c] += table[r * columns + c];
-    for (uint64_t r = 0; r < rows; r++) {
-        double px = lls_row_sum(table + r * columns, columns), row = 0.0;
-        for (uint64_t c = 0; c < columns; c++) {
-            double p = table[r * columns + c];
-            if (p > 0.0)
-                row += p * log(p / px / py[c]);
-        }
-        information += row;
-    }
+    double information = lls_table_divergence(table, rows, columns, NULL, py);
     return information > NOISE ? information : 0.0;
 }
 
@@ -306,9 +293,15 @@ static llmsched_status information(llmsched_inference *inf, uint32_t x, const ui
         return settled(status, err);
     const double *table = NULL;
     uint64_t entries = 0;
-    status = lls_joint_table(inf, inf->list, size, &table, &entries, err);
-    if (status != LLMSCHED_OK)
+    status = lls_joint_table(inf, inf->list, size, &table, &entries, NULL);
+    if (status == LLMSCHED_ERROR_LIMIT) {
+        status = lls_sliced_information(inf, inf->list, size, result, err);
+        if (status == LLMSCHED_OK && !(*result > NOISE))
+            *result = 0.0;
         return status;
+    }
+    if (status != LLMSCHED_OK)
+        return settled(status, err);
     uint64_t rows = lls_states(inf->network, x), columns = entries / rows;
     /* The arena begins with scratch that is at least as large as the table, which ends it. */
     *result = table_information(table, rows, columns, inf->joint.arena);
