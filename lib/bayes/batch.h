@@ -20,7 +20,7 @@
 #include "base/internal.h"
 
 /* Jobs that are sorted at a time. */
-enum { LLS_BATCH_BLOCK = 1024 };
+enum { LLS_BATCH_BLOCK = 256 };
 
 /* Neighbouring marginals. */
 typedef struct lls_run {
