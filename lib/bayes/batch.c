@@ -8,7 +8,7 @@
 
 void lls_batch_finish(lls_batch *b, const llmsched_context *context)
 {
-    lls_kept_finish(&b->kept, context);
+    lls_memos_finish(&b->kept, context);
     lls_pattern_finish(&b->pattern, context);
     lls_groups_finish(&b->groups, context);
     lls_groups_finish(&b->twins, context);
@@ -49,7 +49,7 @@ static bool allocate(llmsched_inference *inf)
 
 static bool prepare(llmsched_inference *inf)
 {
-    return inf->batch.ready = allocate(inf) && lls_kept_init(inf) && lls_pattern_init(inf);
+    return inf->batch.ready = allocate(inf) && lls_memos_init(inf) && lls_pattern_init(inf);
 }
 
 /* --- blocks of jobs -------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
  * Where all that is observed lies above all that is not, as it does when stages end in the order
  * in which they depend on each other, the topmost buckets that are not observed have separators
  * that are: everything below such a bucket depends on nothing but the states there. What was
- * worked out for one job is then kept for all others that agree in them (batch_kept.c). A job with
+ * worked out for one job is then kept for all others that agree in them (batch_memos.c). A job with
  * evidence below such a bucket, hard or soft, has that part of the tree worked out for itself. Jobs
  * that observe the same nodes are answered in a row: the buckets are found once for all of them.
  *
@@ -35,7 +35,7 @@ typedef struct lls_answers {
 } lls_answers;
 
 /* What is kept from job to job, and from batch to batch. */
-typedef struct lls_kept {
+typedef struct lls_memos {
     lls_answers *answers; /* per bucket */
     size_t *steps;        /* as dim_strides, in rows */
     uint32_t *slots;      /* 1 + where the row begins in rows; 0: not known */
@@ -44,7 +44,7 @@ typedef struct lls_kept {
     uint32_t used, capacity, runs_used, run_capacity;
     uint32_t *stack; /* buckets */
     bool *mark;      /* per node */
-} lls_kept;
+} lls_memos;
 
 /* What jobs that observe the same nodes have in common. */
 typedef struct lls_pattern {
@@ -71,7 +71,7 @@ typedef struct lls_groups {
 /* Made when it is first needed. */
 typedef struct lls_batch {
     bool ready;
-    lls_kept kept;
+    lls_memos kept;
     lls_pattern pattern;
     lls_groups groups, twins; /* by what is observed; by all evidence */
     uint32_t *masks;          /* per job of a block: bits of the observed nodes */
@@ -106,17 +106,17 @@ void lls_pattern_find(llmsched_inference *inference, const uint32_t *states);
  */
 llmsched_status lls_job_answer(llmsched_inference *inference, lls_job job, bool soft, double *out);
 
-/* --- batch_kept.c -------------------------------------------------------------------- */
+/* --- batch_memos.c -------------------------------------------------------------------- */
 
 /* false: no memory; finish frees what is there. */
-bool lls_kept_init(llmsched_inference *inference);
-void lls_kept_finish(lls_kept *kept, const llmsched_context *context);
+bool lls_memos_init(llmsched_inference *inference);
+void lls_memos_finish(lls_memos *kept, const llmsched_context *context);
 /*
  * Into out the marginals of the bucket's node and of all below it, where the job observes nothing,
  * but all of the separator. No bucket may be marked as touched.
  */
-void lls_kept_below(llmsched_inference *inference, uint32_t bucket, const uint32_t *job,
-                    double *out);
+void lls_memos_below(llmsched_inference *inference, uint32_t bucket, const uint32_t *job,
+                     double *out);
 
 /* --- batch_groups.c ------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 /* Doubles kept in all, 2 MiB, places for them to be found, and lists of where they belong. */
 enum { MOST_KEPT = 1 << 18, MOST_SLOTS = 1 << 16, MOST_RUNS = 1 << 15 };
 
-void lls_kept_finish(lls_kept *kept, const llmsched_context *context)
+void lls_memos_finish(lls_memos *kept, const llmsched_context *context)
 {
     lls_free(context, kept->answers);
     lls_free(context, kept->steps);
@@ -61,11 +61,11 @@ static void list_steps(const lls_posterior *p, size_t *steps)
     }
 }
 
-bool lls_kept_init(llmsched_inference *inference)
+bool lls_memos_init(llmsched_inference *inference)
 {
     const llmsched_context *c = inference->context;
     const lls_posterior *p = &inference->posterior;
-    lls_kept *kept = &inference->batch.kept;
+    lls_memos *kept = &inference->batch.kept;
     size_t n = inference->network->count, dims = 0;
     uint64_t rows, runs;
     for (uint32_t i = 0; i < p->count; i++)
@@ -87,7 +87,7 @@ bool lls_kept_init(llmsched_inference *inference)
 /* --- rows ---------------------------------------------------------------------------------- */
 
 /* Marginals below a bucket in the order of nodes; neighbours join. */
-static void list_runs(const llmsched_inference *inf, uint32_t bucket, lls_kept *kept)
+static void list_runs(const llmsched_inference *inf, uint32_t bucket, lls_memos *kept)
 {
     const lls_posterior *p = &inf->posterior;
     const uint32_t *offsets = inf->network->state_offset;
@@ -139,12 +139,12 @@ static void work_out(llmsched_inference *inf, uint32_t bucket, const uint32_t *j
     (void)lls_posterior_part(inf, bucket, out); /* nothing observed: nothing impossible */
 }
 
-void lls_kept_below(llmsched_inference *inference, uint32_t bucket, const uint32_t *job,
-                    double *out)
+void lls_memos_below(llmsched_inference *inference, uint32_t bucket, const uint32_t *job,
+                     double *out)
 {
     const lls_posterior *p = &inference->posterior;
     const lls_step *s = &p->steps[bucket];
-    lls_kept *kept = &inference->batch.kept;
+    lls_memos *kept = &inference->batch.kept;
     const lls_answers *a = &kept->answers[bucket];
     size_t at = a->slot;
     if (a->width == 0) {
