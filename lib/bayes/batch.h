@@ -113,9 +113,9 @@ bool lls_memos_init(llmsched_inference *inference);
 void lls_memos_finish(lls_memos *kept, const llmsched_context *context);
 /*
  * Into out the marginals of the bucket's node and of all below it, where the job observes nothing,
- * but all of the separator. No bucket may be marked as touched.
+ * but all of the separator. false: the job must be asked alone.
  */
-void lls_memos_below(llmsched_inference *inference, uint32_t bucket, const uint32_t *job,
+bool lls_memos_below(llmsched_inference *inference, uint32_t bucket, const uint32_t *job,
                      double *out);
 
 /* --- batch_groups.c ------------------------------------------------------------------- */

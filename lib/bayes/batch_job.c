@@ -167,7 +167,8 @@ static bool answer_tops(llmsched_inference *inf, const uint32_t *states, double 
     const lls_pattern *pattern = &inf->batch.pattern;
     for (uint32_t t = 0; t < pattern->top_count; t++) {
         if (pattern->dirty[t] == 0) {
-            lls_memos_below(inf, pattern->tops[t], states, out);
+            if (!lls_memos_below(inf, pattern->tops[t], states, out))
+                return false;
             continue;
         }
         memcpy(inf->observed, states, inf->network->count * sizeof *states);

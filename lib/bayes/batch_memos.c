@@ -133,37 +133,37 @@ static void keep_runs(const lls_run *runs, uint32_t count, const double *out, do
     }
 }
 
-static void work_out(llmsched_inference *inf, uint32_t bucket, const uint32_t *job, double *out)
+static bool work_out(llmsched_inference *inf, uint32_t bucket, const uint32_t *job, double *out)
 {
     memcpy(inf->observed, job, inf->network->count * sizeof *job);
-    (void)lls_posterior_part(inf, bucket, out); /* nothing observed: nothing impossible */
+    return lls_posterior_part(inf, bucket, out);
 }
 
-void lls_memos_below(llmsched_inference *inference, uint32_t bucket, const uint32_t *job,
+bool lls_memos_below(llmsched_inference *inference, uint32_t bucket, const uint32_t *job,
                      double *out)
 {
     const lls_posterior *p = &inference->posterior;
     const lls_step *s = &p->steps[bucket];
-    lls_memos *kept = &inference->batch.kept;
-    const lls_answers *a = &kept->answers[bucket];
+    lls_memos *memos = &inference->batch.kept;
+    const lls_answers *a = &memos->answers[bucket];
     size_t at = a->slot;
-    if (a->width == 0) {
-        work_out(inference, bucket, job, out);
-        return;
-    }
+    if (a->width == 0)
+        return work_out(inference, bucket, job, out);
     for (uint32_t d = s->dim; d < s->dim + s->dims; d++)
-        at += job[p->dim_nodes[d]] * kept->steps[d];
-    uint32_t slot = kept->slots[at];
+        at += job[p->dim_nodes[d]] * memos->steps[d];
+    uint32_t slot = memos->slots[at];
     if (slot != 0) {
-        copy_runs(kept->runs + a->run, a->run_count, kept->rows + slot - 1, out);
-        return;
+        copy_runs(memos->runs + a->run, a->run_count, memos->rows + slot - 1, out);
+        return true;
     }
-    work_out(inference, bucket, job, out);
-    if (a->width > kept->capacity - kept->used)
-        return;
+    if (!work_out(inference, bucket, job, out))
+        return false;
+    if (a->width > memos->capacity - memos->used)
+        return true;
     if (a->run_count == 0)
-        list_runs(inference, bucket, kept);
-    keep_runs(kept->runs + a->run, a->run_count, out, kept->rows + kept->used);
-    kept->slots[at] = kept->used + 1;
-    kept->used += a->width;
+        list_runs(inference, bucket, memos);
+    keep_runs(memos->runs + a->run, a->run_count, out, memos->rows + memos->used);
+    memos->slots[at] = memos->used + 1;
+    memos->used += a->width;
+    return true;
 }
