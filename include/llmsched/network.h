@@ -74,6 +74,9 @@ LLMSCHED_API const double *llmsched_network_table(const llmsched_network *networ
 /** A cell of a table whose state is not known. @since 0.1 */
 #define LLMSCHED_STATE_MISSING UINT32_MAX
 
+/** A node of a job that has a likelihood instead of a state. @since 0.1 */
+#define LLMSCHED_STATE_SOFT 4294967294u
+
 /** What a structure is judged by. @since 0.1 */
 enum { LLMSCHED_SCORE_BIC = 1, LLMSCHED_SCORE_BDEU = 2 };
 
@@ -221,6 +224,20 @@ LLMSCHED_API llmsched_status llmsched_inference_batch_marginals(
     int32_t *statuses, llmsched_error *err);
 
 /**
+ * The same with soft evidence as well: a node in the "state" LLMSCHED_STATE_SOFT is not observed,
+ * but has a likelihood as llmsched_inference_set_likelihood() takes it.
+ * @param states  as above, or LLMSCHED_STATE_SOFT
+ * @param likelihoods  NULL where no job has any; else job by job laid out like @p probabilities,
+ * not looked at for nodes that are not LLMSCHED_STATE_SOFT
+ * @return also LLMSCHED_ERROR_INVALID for a likelihood that is none, and for LLMSCHED_STATE_SOFT
+ * where @p likelihoods is NULL
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_inference_batch_soft_marginals(
+    llmsched_inference *inference, const uint32_t *states, const double *likelihoods, uint64_t jobs,
+    double *probabilities, int32_t *statuses, llmsched_error *err);
+
+/**
  * P(nodes | evidence), nodes[0] slowest; any nodes, no duplicates.
  * @param[out] probabilities  @p size must be the product of the nodes' numbers of states
  * @return LLMSCHED_ERROR_LIMIT where a table would exceed the context's max_table
@@ -243,7 +260,9 @@ LLMSCHED_API llmsched_status llmsched_inference_total_entropy(llmsched_inference
 
 /**
  * I(x ; others | evidence), the others taken as one joint variable; never negative. x must not be
- * among them.
+ * among them. Time grows with the joint states of x and of those others that it reaches without
+ * passing another; memory stays within max_table.
+ * @return LLMSCHED_ERROR_LIMIT where these are more than 16 times max_table, and more than 2^25
  * @since 0.1
  */
 LLMSCHED_API llmsched_status llmsched_inference_mutual_information(
@@ -251,7 +270,8 @@ LLMSCHED_API llmsched_status llmsched_inference_mutual_information(
     double *information, llmsched_error *err);
 
 /**
- * I(x ; every other unobserved node | evidence), from x's Markov blanket.
+ * I(x ; every other unobserved node | evidence), from x's Markov blanket, whose joint states are
+ * limited as above.
  * @since 0.1
  */
 LLMSCHED_API llmsched_status llmsched_inference_total_information(llmsched_inference *inference,

@@ -1,235 +1,315 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bayes/inference.h"
 
+#include <math.h>
 #include <string.h>
 
-/* Doubles kept in all, 2 MiB, and below one bucket. */
-enum { MOST_KEPT = 1 << 18, MOST_BELOW = 1 << 15 };
+/* --- lifetime -------------------------------------------------------------------------- */
 
 void lls_batch_finish(lls_batch *b, const llmsched_context *context)
 {
-    lls_free(context, b->memos);
-    lls_free(context, b->runs);
-    lls_free(context, b->rows);
-    lls_free(context, b->known);
+    lls_memos_finish(&b->kept, context);
+    lls_pattern_finish(&b->pattern, context);
+    lls_groups_finish(&b->groups, context);
+    lls_groups_finish(&b->twins, context);
+    lls_free(context, b->masks);
+    lls_free(context, b->list);
+    lls_free(context, b->plain);
+    lls_free(context, b->row);
+    lls_free(context, b->soft_jobs);
     lls_free(context, b->observed);
-    lls_free(context, b->tops);
-    lls_free(context, b->below);
     lls_free(context, b->soft);
+    lls_free(context, b->likelihoods);
+    lls_free(context, b->exponents);
     memset(b, 0, sizeof *b);
 }
 
-/* --- what is kept ----------------------------------------------------------------------- */
-
-static uint64_t separator_size(const llmsched_inference *inf, const lls_step *s)
+static size_t mask_words(const llmsched_inference *inf)
 {
-    uint64_t size = 1;
-    for (uint32_t d = 0; d < s->dims; d++)
-        size *= lls_states(inf->network, inf->posterior.dim_nodes[s->dim + d]);
-    return size;
+    return ((size_t)inf->network->count + 31) / 32;
 }
 
-/* Sizes of what is below each bucket, and who gets a memo: rows, marks and runs in all. */
-static void plan(const llmsched_inference *inf, lls_answers *memos, uint32_t *below, uint64_t *rows,
-                 uint64_t *known, uint64_t *runs)
+static bool allocate(llmsched_inference *inf)
 {
-    const lls_posterior *p = &inf->posterior;
-    *rows = *known = *runs = 0;
-    for (uint32_t i = 0; i < p->count; i++) { /* children come before parents */
-        const lls_step *s = &p->steps[i];
-        lls_answers *m = &memos[i];
-        uint64_t size = separator_size(inf, s);
-        m->width += s->states;
-        below[i]++;
-        if (s->parent != LLS_NONE32) {
-            memos[s->parent].width += m->width;
-            below[s->parent] += below[i];
-        }
-        uint64_t all = lls_times(size, m->width);
-        if (all > MOST_BELOW || *rows + all > MOST_KEPT)
-            continue;
-        m->rows = *rows;
-        m->known = *known;
-        m->run_count = 1; /* has a memo */
-        *rows += all;
-        *known += size;
-        *runs += below[i];
-    }
-    for (uint32_t i = 0; i < p->count; i++)
-        if (memos[i].run_count == 0)
-            memos[i].width = 0;
-}
-
-/* Marginals below a bucket in the order of nodes; neighbours join. mark: per node, 0s. */
-static uint32_t list_runs(const llmsched_inference *inf, uint32_t bucket, uint32_t *stack,
-                          bool *mark, lls_run *runs)
-{
-    const lls_posterior *p = &inf->posterior;
-    const uint32_t *offsets = inf->network->state_offset;
-    uint32_t depth = 0, count = 0, lowest = UINT32_MAX, highest = 0;
-    stack[depth++] = bucket;
-    while (depth > 0) {
-        const lls_step *s = &p->steps[stack[--depth]];
-        mark[s->node] = true;
-        lowest = s->node < lowest ? s->node : lowest;
-        highest = s->node > highest ? s->node : highest;
-        for (uint32_t k = 0; k < s->children; k++)
-            stack[depth++] = p->children[s->child + k];
-    }
-    for (uint32_t i = lowest; i <= highest; i++) {
-        if (!mark[i])
-            continue;
-        mark[i] = false;
-        if (count > 0 && runs[count - 1].offset + runs[count - 1].length == offsets[i])
-            runs[count - 1].length += offsets[i + 1] - offsets[i];
-        else
-            runs[count++] = (lls_run){offsets[i], offsets[i + 1] - offsets[i]};
-    }
-    return count;
+    const llmsched_context *c = inf->context;
+    lls_batch *b = &inf->batch;
+    size_t n = inf->network->count, states = inf->network->state_offset[n];
+    return lls_groups_init(&b->groups, c) && lls_groups_init(&b->twins, c) &&
+           (b->masks = lls_calloc(c, LLS_BATCH_BLOCK * mask_words(inf), sizeof *b->masks)) !=
+               NULL &&
+           (b->list = lls_calloc(c, (size_t)2 * LLS_BATCH_BLOCK, sizeof *b->list)) != NULL &&
+           (b->soft_jobs = lls_calloc(c, LLS_BATCH_BLOCK, sizeof *b->soft_jobs)) != NULL &&
+           (b->row = lls_calloc(c, states, sizeof *b->row)) != NULL &&
+           (b->plain = lls_calloc(c, n, sizeof *b->plain)) != NULL &&
+           (b->observed = lls_calloc(c, n, sizeof *b->observed)) != NULL &&
+           (b->soft = lls_calloc(c, n, sizeof *b->soft)) != NULL &&
+           (b->likelihoods = lls_calloc(c, states, sizeof *b->likelihoods)) != NULL &&
+           (b->exponents = lls_calloc(c, n, sizeof *b->exponents)) != NULL;
 }
 
 static bool prepare(llmsched_inference *inf)
 {
-    const llmsched_context *c = inf->context;
-    lls_batch *b = &inf->batch;
-    uint64_t rows, known, runs;
-    uint32_t used = 0;
-    size_t n = inf->network->count;
-    if ((b->memos = lls_calloc(c, n, sizeof *b->memos)) == NULL ||
-        (b->observed = lls_calloc(c, n, sizeof *b->observed)) == NULL ||
-        (b->tops = lls_calloc(c, n, sizeof *b->tops)) == NULL ||
-        (b->below = lls_calloc(c, n, sizeof *b->below)) == NULL ||
-        (b->soft = lls_calloc(c, n, sizeof *b->soft)) == NULL)
-        return false;
-    plan(inf, b->memos, b->tops, &rows, &known, &runs);
-    if ((b->rows = lls_calloc(c, rows, sizeof *b->rows)) == NULL ||
-        (b->known = lls_calloc(c, known, sizeof *b->known)) == NULL ||
-        (b->runs = lls_calloc(c, runs, sizeof *b->runs)) == NULL)
-        return false;
-    for (uint32_t i = 0; i < inf->posterior.count; i++) {
-        lls_answers *m = &b->memos[i];
-        m->run = used;
-        if (m->width > 0)
-            used += m->run_count = list_runs(inf, i, b->tops, b->below, b->runs + used);
-    }
-    return b->ready = true;
+    return inf->batch.ready = allocate(inf) && lls_memos_init(inf) && lls_pattern_init(inf);
 }
 
-/* --- one job ------------------------------------------------------------------------------ */
+/* --- blocks of jobs -------------------------------------------------------------------------- */
 
-/*
- * The topmost buckets that are not observed, into tops. false: the job has something observed
- * below something that is not. *possible: P(observed) > 0.
- */
-static bool find_tops(const llmsched_inference *inf, uint32_t *count, bool *possible)
+/* A call, or a block of one. */
+typedef struct lls_jobs {
+    const uint32_t *states;
+    const double *likelihoods; /* laid out as the answers; NULL: nobody has any */
+    double *out;
+    int32_t *statuses;
+    uint64_t count;
+    size_t nodes, width; /* of each job: states, doubles */
+} lls_jobs;
+
+/* Hard evidence as bits; returns whether there is soft evidence too. Loops for vectors. */
+static bool mask(const uint32_t *job, size_t nodes, uint32_t *words)
 {
-    const lls_posterior *p = &inf->posterior;
-    const uint32_t *observed = inf->observed;
-    bool *below = inf->batch.below;
-    *count = 0;
-    *possible = true;
-    for (uint32_t i = p->count; i-- > 0;) {
-        const lls_step *s = &p->steps[i];
-        uint32_t state = observed[s->node];
-        bool under = s->parent != LLS_NONE32 && below[s->parent];
-        below[i] = state == LLS_NONE32;
-        if (under && !below[i])
-            return false;
-        if (under)
-            continue;
-        if (below[i]) {
-            inf->batch.tops[(*count)++] = i;
-            continue;
+    static const uint32_t bits[32] = {
+        0x1,       0x2,       0x4,       0x8,       0x10,       0x20,       0x40,       0x80,
+        0x100,     0x200,     0x400,     0x800,     0x1000,     0x2000,     0x4000,     0x8000,
+        0x10000,   0x20000,   0x40000,   0x80000,   0x100000,   0x200000,   0x400000,   0x800000,
+        0x1000000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000, 0x80000000,
+    };
+    uint32_t soft = 0;
+    for (size_t i = 0; i < nodes; i += 32) {
+        const size_t length = nodes - i < 32 ? nodes - i : 32;
+        uint32_t word = 0;
+        for (size_t k = 0; k < length; k++) {
+            word |= job[i + k] < LLMSCHED_STATE_SOFT ? bits[k] : 0;
+            soft |= job[i + k] == LLMSCHED_STATE_SOFT ? 1 : 0;
         }
-        size_t at = state;
-        for (uint32_t d = s->dim; d < s->dim + s->dims; d++)
-            at += observed[p->dim_nodes[d]] * p->dim_strides[d];
-        *possible &= p->tables[s->table + at] > 0.0;
+        words[i / 32] = word;
     }
-    return true;
+    return soft != 0;
 }
 
-static void copy_runs(const lls_run *runs, uint32_t count, const double *row, double *out)
+static lls_job job_of(const lls_jobs *block, uint32_t j)
 {
-    for (uint32_t r = 0; r < count; r++) {
-        memcpy(out + runs[r].offset, row, runs[r].length * sizeof *row);
-        row += runs[r].length;
+    lls_job job = {block->states + j * block->nodes, block->likelihoods};
+    if (job.likelihoods != NULL)
+        job.likelihoods += j * block->width;
+    return job;
+}
+
+static void answer_job(llmsched_inference *inf, const lls_jobs *block, uint32_t j)
+{
+    bool soft = inf->batch.soft_jobs[j];
+    block->statuses[j] = lls_job_answer(inf, job_of(block, j), soft, block->out + j * block->width);
+}
+
+/* Jobs that agree in all their evidence are answered once. first: of a group. */
+static void answer_twins(llmsched_inference *inf, const lls_jobs *block, uint32_t first)
+{
+    lls_batch *b = &inf->batch;
+    uint32_t *list = b->list + LLS_BATCH_BLOCK, count = 0;
+    for (uint32_t j = first; j != LLS_NONE32; j = b->groups.next[j]) {
+        if (b->soft_jobs[j]) /* likelihoods hardly ever agree */
+            answer_job(inf, block, j);
+        else
+            list[count++] = j;
+    }
+    lls_groups_sort(&b->twins, list, count, block->states, block->nodes);
+    for (uint32_t g = 0; g < b->twins.count; g++) {
+        uint32_t one = b->twins.first[g];
+        answer_job(inf, block, one);
+        for (uint32_t j = b->twins.next[one]; j != LLS_NONE32; j = b->twins.next[j]) {
+            block->statuses[j] = block->statuses[one];
+            if (block->statuses[j] == LLMSCHED_OK)
+                memcpy(block->out + j * block->width, block->out + one * block->width,
+                       block->width * sizeof *block->out);
+        }
     }
 }
 
-static void keep_runs(const lls_run *runs, uint32_t count, const double *out, double *row)
+static void answer_group(llmsched_inference *inf, const lls_jobs *block, uint32_t first)
 {
-    for (uint32_t r = 0; r < count; r++) {
-        memcpy(row, out + runs[r].offset, runs[r].length * sizeof *row);
-        row += runs[r].length;
-    }
-}
-
-static void answer_below(llmsched_inference *inf, uint32_t bucket, double *out)
-{
-    const lls_posterior *p = &inf->posterior;
-    const lls_step *s = &p->steps[bucket];
-    const lls_answers *m = &inf->batch.memos[bucket];
-    const lls_run *runs = inf->batch.runs + m->run;
-    if (m->width == 0) {
-        lls_posterior_below(inf, bucket, out);
+    lls_batch *b = &inf->batch;
+    lls_pattern_find(inf, block->states + first * block->nodes);
+    if (!b->pattern.apart || b->pattern.dirty_count > 0) {
+        answer_twins(inf, block, first);
         return;
     }
-    size_t at = 0;
-    for (uint32_t d = s->dim; d < s->dim + s->dims; d++)
-        at += inf->observed[p->dim_nodes[d]] * p->dim_strides[d];
-    at /= s->states;
-    double *row = inf->batch.rows + m->rows + at * m->width;
-    if (inf->batch.known[m->known + at]) {
-        copy_runs(runs, m->run_count, row, out);
-        return;
-    }
-    lls_posterior_below(inf, bucket, out);
-    keep_runs(runs, m->run_count, out, row);
-    inf->batch.known[m->known + at] = 1;
+    for (uint32_t j = first; j != LLS_NONE32; j = b->groups.next[j])
+        answer_job(inf, block, j);
 }
 
-/* As for a job alone. */
-static llmsched_status answer_alone(llmsched_inference *inf, double *out)
+static void answer_block(llmsched_inference *inf, const lls_jobs *block)
 {
+    lls_batch *b = &inf->batch;
+    const uint32_t count = (uint32_t)block->count;
+    size_t words = mask_words(inf);
+    for (uint32_t j = 0; j < count; j++) {
+        b->list[j] = j;
+        b->soft_jobs[j] =
+            mask(block->states + j * block->nodes, block->nodes, b->masks + j * words);
+    }
+    lls_groups_sort(&b->groups, b->list, count, b->masks, words);
+    for (uint32_t g = 0; g < b->groups.count; g++)
+        answer_group(inf, block, b->groups.first[g]);
+}
+
+static void hold_evidence(llmsched_inference *inf)
+{
+    lls_batch *b = &inf->batch;
+    size_t n = inf->network->count;
+    memcpy(b->observed, inf->observed, n * sizeof *b->observed);
+    memcpy(b->soft, inf->soft, n * sizeof *b->soft);
+    memcpy(b->likelihoods, inf->likelihoods,
+           inf->network->state_offset[n] * sizeof *b->likelihoods);
+    memcpy(b->exponents, inf->likelihood_exponents, n * sizeof *b->exponents);
+}
+
+/* Likelihoods count as rewritten: tables may hold those of a job. */
+static void return_evidence(llmsched_inference *inf)
+{
+    const lls_batch *b = &inf->batch;
+    size_t n = inf->network->count;
+    memcpy(inf->observed, b->observed, n * sizeof *b->observed);
+    memcpy(inf->soft, b->soft, n * sizeof *b->soft);
+    memcpy(inf->likelihoods, b->likelihoods,
+           inf->network->state_offset[n] * sizeof *b->likelihoods);
+    memcpy(inf->likelihood_exponents, b->exponents, n * sizeof *b->exponents);
+    for (size_t i = 0; i < n; i++)
+        inf->touched[i] |= inf->soft[i];
     inf->stale = inf->posterior.stale = true;
-    return lls_inference_marginals(inf, out, NULL);
 }
 
-static llmsched_status answer(llmsched_inference *inf, double *out)
+static void answer_all(llmsched_inference *inf, const lls_jobs *all)
+{
+    hold_evidence(inf);
+    llmsched_inference_clear(inf);
+    for (uint64_t begin = 0; begin < all->count; begin += LLS_BATCH_BLOCK) {
+        lls_jobs block = *all;
+        block.states += begin * all->nodes;
+        if (all->likelihoods != NULL)
+            block.likelihoods += begin * all->width;
+        block.out += begin * all->width;
+        block.statuses += begin;
+        if (block.count - begin < LLS_BATCH_BLOCK)
+            block.count -= begin;
+        else
+            block.count = LLS_BATCH_BLOCK;
+        answer_block(inf, &block);
+    }
+    return_evidence(inf);
+}
+
+/* --- the calls ------------------------------------------------------------------------------ */
+
+static llmsched_status bad_state(const llmsched_inference *inf, const lls_jobs *all, uint64_t job,
+                                 llmsched_error *err)
 {
     const llmsched_network *n = inf->network;
-    uint32_t tops;
-    bool possible;
-    if (!inf->posterior.usable || !find_tops(inf, &tops, &possible))
-        return answer_alone(inf, out);
-    if (!possible)
-        return LLMSCHED_ERROR_IMPOSSIBLE;
-    memset(out, 0, n->state_offset[n->count] * sizeof *out);
-    for (uint32_t i = 0; i < n->count; i++)
-        if (inf->observed[i] != LLS_NONE32)
-            out[n->state_offset[i] + inf->observed[i]] = 1.0;
-    for (uint32_t t = 0; t < tops; t++)
-        answer_below(inf, inf->batch.tops[t], out);
+    const uint32_t *states = all->states + job * all->nodes;
+    uint32_t i = 0;
+    while (states[i] < lls_states(n, i) || states[i] == LLS_NONE32 ||
+           (states[i] == LLMSCHED_STATE_SOFT && all->likelihoods != NULL))
+        i++;
+    if (states[i] == LLMSCHED_STATE_SOFT)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "batch marginals: job %llu: node %u \"%.60s\" is said to have a "
+                        "likelihood, but likelihoods is NULL",
+                        (unsigned long long)job, i, n->names[i]);
+    return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                    "batch marginals: job %llu: node %u \"%.60s\" has no state %u, only 0 to %u",
+                    (unsigned long long)job, i, n->names[i], states[i], lls_states(n, i) - 1);
+}
+
+static llmsched_status bad_likelihood(const llmsched_inference *inf, uint64_t job, uint32_t node,
+                                      llmsched_error *err)
+{
+    return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                    "batch marginals: job %llu: the likelihood of node %u \"%.60s\" must be "
+                    "finite numbers >= 0, one of them positive",
+                    (unsigned long long)job, node, inf->network->names[node]);
+}
+
+static bool is_likelihood(const double *values, uint32_t count)
+{
+    bool positive = false;
+    for (uint32_t s = 0; s < count; s++) {
+        if (!isfinite(values[s]) || values[s] < 0.0)
+            return false;
+        positive |= values[s] > 0.0;
+    }
+    return positive;
+}
+
+/* The node whose likelihood cannot be one; LLS_NONE32: all can. */
+static uint32_t find_bad_likelihood(const llmsched_inference *inf, const uint32_t *job,
+                                    const double *likelihoods)
+{
+    const uint32_t *offsets = inf->network->state_offset;
+    for (uint32_t i = 0; i < inf->network->count; i++)
+        if (job[i] == LLMSCHED_STATE_SOFT &&
+            !is_likelihood(likelihoods + offsets[i], offsets[i + 1] - offsets[i]))
+            return i;
+    return LLS_NONE32;
+}
+
+enum { BAD = 1, SOFT = 2 };
+
+/* Which of the two occur among the states of a job; without a branch. */
+static uint32_t look_at(const llmsched_inference *inf, const uint32_t *job, size_t nodes)
+{
+    const uint32_t *offsets = inf->network->state_offset;
+    uint32_t bad = 0, soft = 0;
+    for (size_t i = 0; i < nodes; i++) {
+        uint32_t beyond = job[i] >= offsets[i + 1] - offsets[i] ? BAD : 0;
+        bad |= job[i] < LLMSCHED_STATE_SOFT ? beyond : 0;
+        soft |= job[i] == LLMSCHED_STATE_SOFT ? SOFT : 0;
+    }
+    return bad | soft;
+}
+
+static llmsched_status check_jobs(const llmsched_inference *inf, const lls_jobs *all,
+                                  llmsched_error *err)
+{
+    for (uint64_t j = 0; j < all->count; j++) {
+        const uint32_t *job = all->states + j * all->nodes;
+        uint32_t what = look_at(inf, job, all->nodes);
+        if ((what & BAD) != 0 || ((what & SOFT) != 0 && all->likelihoods == NULL))
+            return bad_state(inf, all, j, err);
+        if ((what & SOFT) == 0)
+            continue;
+        uint32_t node = find_bad_likelihood(inf, job, all->likelihoods + j * all->width);
+        if (node != LLS_NONE32)
+            return bad_likelihood(inf, j, node, err);
+    }
     return LLMSCHED_OK;
 }
 
-/* --- the call ------------------------------------------------------------------------------- */
-
-static llmsched_status check(const llmsched_inference *inf, const uint32_t *states, uint64_t jobs,
-                             llmsched_error *err)
+llmsched_status llmsched_inference_batch_soft_marginals(llmsched_inference *inference,
+                                                        const uint32_t *states,
+                                                        const double *likelihoods, uint64_t jobs,
+                                                        double *probabilities, int32_t *statuses,
+                                                        llmsched_error *err)
 {
-    const llmsched_network *n = inf->network;
-    for (uint64_t j = 0; j < jobs; j++)
-        for (uint32_t i = 0; i < n->count; i++) {
-            uint32_t state = states[j * n->count + i];
-            if (state >= lls_states(n, i) && state != LLS_NONE32)
-                return lls_fail(
-                    err, LLMSCHED_ERROR_INVALID,
-                    "batch marginals: job %llu: node %u \"%.60s\" has no state %u, only "
-                    "0 to %u",
-                    (unsigned long long)j, i, n->names[i], state, lls_states(n, i) - 1);
-        }
+    if (inference == NULL)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "batch marginals: inference is NULL");
+    const llmsched_network *n = inference->network;
+    const size_t width = n->state_offset[n->count];
+    if (jobs > 0 &&
+        (statuses == NULL || (n->count > 0 && (states == NULL || probabilities == NULL))))
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "batch marginals: %s is NULL",
+                        statuses == NULL ? "statuses"
+                        : states == NULL ? "states"
+                                         : "probabilities");
+    if (lls_times(jobs, lls_times(width, sizeof(double))) > PTRDIFF_MAX)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "batch marginals: no memory holds %llu jobs",
+                        (unsigned long long)jobs);
+    const lls_jobs all = {states, likelihoods, probabilities, statuses, jobs, n->count, width};
+    llmsched_status status = check_jobs(inference, &all, err);
+    if (status != LLMSCHED_OK)
+        return status;
+    if (!inference->batch.ready && !prepare(inference)) {
+        lls_batch_finish(&inference->batch, inference->context);
+        return lls_fail_memory(err);
+    }
+    answer_all(inference, &all);
     return LLMSCHED_OK;
 }
 
@@ -238,36 +318,6 @@ llmsched_status llmsched_inference_batch_marginals(llmsched_inference *inference
                                                    double *probabilities, int32_t *statuses,
                                                    llmsched_error *err)
 {
-    if (inference == NULL)
-        return lls_fail(err, LLMSCHED_ERROR_INVALID, "batch marginals: inference is NULL");
-    const llmsched_network *n = inference->network;
-    if (jobs > 0 &&
-        (statuses == NULL || (n->count > 0 && (states == NULL || probabilities == NULL))))
-        return lls_fail(err, LLMSCHED_ERROR_INVALID, "batch marginals: %s is NULL",
-                        statuses == NULL ? "statuses"
-                        : states == NULL ? "states"
-                                         : "probabilities");
-    if (lls_times(jobs, lls_times(n->state_offset[n->count], sizeof(double))) > PTRDIFF_MAX)
-        return lls_fail(err, LLMSCHED_ERROR_INVALID, "batch marginals: no memory holds %llu jobs",
-                        (unsigned long long)jobs);
-    llmsched_status status = check(inference, states, jobs, err);
-    if (status != LLMSCHED_OK)
-        return status;
-    if (!inference->batch.ready && !prepare(inference)) {
-        lls_batch_finish(&inference->batch, inference->context);
-        return lls_fail_memory(err);
-    }
-    /* The calculator's own evidence steps aside. */
-    uint32_t *observed = inference->observed;
-    bool *soft = inference->soft;
-    inference->observed = inference->batch.observed;
-    inference->soft = inference->batch.soft;
-    for (uint64_t j = 0; j < jobs; j++) {
-        memcpy(inference->observed, states + j * n->count, n->count * sizeof *states);
-        statuses[j] = answer(inference, probabilities + j * n->state_offset[n->count]);
-    }
-    inference->observed = observed;
-    inference->soft = soft;
-    inference->stale = inference->posterior.stale = true;
-    return LLMSCHED_OK;
+    return llmsched_inference_batch_soft_marginals(inference, states, NULL, jobs, probabilities,
+                                                   statuses, err);
 }

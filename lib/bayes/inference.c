@@ -98,6 +98,7 @@ void llmsched_inference_destroy(llmsched_inference *inference)
         return;
     llmsched_context *c = inference->context;
     lls_batch_finish(&inference->batch, c);
+    lls_path_finish(&inference->path, c);
     lls_posterior_finish(&inference->posterior, c);
     lls_joint_finish(&inference->joint);
     lls_free(c, inference->list);

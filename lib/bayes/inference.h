@@ -72,6 +72,7 @@ struct llmsched_inference {
 
     lls_joint joint;
     lls_posterior posterior;
+    lls_path path;
     lls_batch batch;
 };
 

@@ -228,20 +228,7 @@ llmsched_status llmsched_inference_total_entropy(llmsched_inference *inference, 
 /* sum p(x,y) ln [p(x,y) / (p(x) p(y))], x the row: H(X) + H(Y) - H(X,Y) without cancelling. */
 static double table_information(const double *table, uint64_t rows, uint64_t columns, double *py)
 {
-    double information = 0.0;
-    memset(py, 0, columns * sizeof *py);
-    for (uint64_t r = 0; r < rows; r++)
-        for (uint64_t c = 0; c < columns; c++)
-            py[c] += table[r * columns + c];
-    for (uint64_t r = 0; r < rows; r++) {
-        double px = lls_row_sum(table + r * columns, columns), row = 0.0;
-        for (uint64_t c = 0; c < columns; c++) {
-            double p = table[r * columns + c];
-            if (p > 0.0)
-                row += p * log(p / px / py[c]);
-        }
-        information += row;
-    }
+    double information = lls_table_divergence(table, rows, columns, NULL, py);
     return information > NOISE ? information : 0.0;
 }
 
@@ -267,36 +254,54 @@ static uint32_t screen(llmsched_inference *inf, uint32_t x, const uint32_t *othe
     return size;
 }
 
-/* The short way for a pair; false: it does not lead there. */
-static bool pair_information(llmsched_inference *inf, uint32_t x, uint32_t y, double *result)
+/* The short way for a pair; LLMSCHED_ERROR_LIMIT: it does not lead there. */
+static llmsched_status pair_information(llmsched_inference *inf, uint32_t x, uint32_t y,
+                                        double *result)
 {
-    if (inf->posterior.matrix_size == 0 || !lls_is_hidden(inf, x) || !lls_is_hidden(inf, y))
-        return false;
-    double *table = inf->posterior.matrices + 2 * inf->posterior.matrix_size;
-    if (!lls_path_joint(inf, x, y, table))
-        return false;
-    *result = table_information(table, lls_states(inf->network, x), lls_states(inf->network, y),
-                                inf->posterior.row);
-    return true;
+    if (!lls_is_hidden(inf, x) || !lls_is_hidden(inf, y))
+        return LLMSCHED_ERROR_LIMIT;
+    double *table = inf->posterior.matrices;
+    llmsched_status status = lls_path_joint(inf, x, y, table);
+    if (status == LLMSCHED_OK)
+        *result = table_information(table, lls_states(inf->network, x), lls_states(inf->network, y),
+                                    inf->posterior.row);
+    return status;
+}
+
+/* What the short way led to is final. */
+static llmsched_status settled(llmsched_status status, llmsched_error *err)
+{
+    return status == LLMSCHED_ERROR_MEMORY ? lls_fail_memory(err) : status;
 }
 
 static llmsched_status information(llmsched_inference *inf, uint32_t x, const uint32_t *others,
                                    uint32_t count, double *result, llmsched_error *err)
 {
-    if (count == 1 && pair_information(inf, x, others[0], result))
-        return LLMSCHED_OK;
+    llmsched_status status = LLMSCHED_ERROR_LIMIT;
+    if (count == 1)
+        status = pair_information(inf, x, others[0], result);
+    if (status != LLMSCHED_ERROR_LIMIT)
+        return settled(status, err);
     uint32_t size = lls_is_hidden(inf, x) ? screen(inf, x, others, count) : 1;
     if (size == 1) {
         *result = 0.0;
         return LLMSCHED_OK;
     }
-    if (count > 1 && size == 2 && pair_information(inf, x, inf->list[1], result))
-        return LLMSCHED_OK;
+    if (count > 1 && size == 2)
+        status = pair_information(inf, x, inf->list[1], result);
+    if (status != LLMSCHED_ERROR_LIMIT)
+        return settled(status, err);
     const double *table = NULL;
     uint64_t entries = 0;
-    llmsched_status status = lls_joint_table(inf, inf->list, size, &table, &entries, err);
-    if (status != LLMSCHED_OK)
+    status = lls_joint_table(inf, inf->list, size, &table, &entries, NULL);
+    if (status == LLMSCHED_ERROR_LIMIT) {
+        status = lls_sliced_information(inf, inf->list, size, result, err);
+        if (status == LLMSCHED_OK && !(*result > NOISE))
+            *result = 0.0;
         return status;
+    }
+    if (status != LLMSCHED_OK)
+        return settled(status, err);
     uint64_t rows = lls_states(inf->network, x), columns = entries / rows;
     /* The arena begins with scratch that is at least as large as the table, which ends it. */
     *result = table_information(table, rows, columns, inf->joint.arena);

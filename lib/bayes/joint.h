@@ -96,4 +96,19 @@ llmsched_status lls_joint_run(llmsched_inference *inference, uint32_t count,
  */
 bool lls_pruned_marginal(llmsched_inference *inference, uint32_t node, double *out);
 
+/* --- sliced.c -------------------------------------------------------------------------- */
+
+/*
+ * sum p(x,y) ln [p(x,y) / (px(x) p(y))] of a table with a row for each x; px: NULL for the table's
+ * own p(x). py: room for the columns.
+ */
+double lls_table_divergence(const double *table, uint64_t rows, uint64_t columns, const double *px,
+                            double *py);
+/*
+ * I(set[0] ; the others given e) of hidden nodes whose joint is too large; as lls_joint_table()
+ * else. LLMSCHED_ERROR_LIMIT where that would take too long.
+ */
+llmsched_status lls_sliced_information(llmsched_inference *inference, const uint32_t *set,
+                                       uint32_t size, double *result, llmsched_error *err);
+
 #endif

@@ -6,15 +6,18 @@
 #endif
 
 /*
- * Eight doubles anywhere in memory. Where registers are shorter the compiler takes several: a
- * vector of this type is the same computation on every machine. (The sets are not contracted into
- * fused operations: the build says -ffp-contract=off, and the code repeats it.)
+ * Doubles anywhere in memory. Eight lanes are as many registers as that takes, said in the code:
+ * compilers that are given vectors longer than a register keep them in memory. Lanes do not meet,
+ * so that every machine does the same computation. (The sets are not contracted into fused
+ * operations: the build says -ffp-contract=off.)
  */
 #define LLS_LANES 8
-typedef double lls_vector __attribute__((vector_size(64), aligned(8), may_alias));
+typedef double lls_vector8 __attribute__((vector_size(64), aligned(8), may_alias));
 typedef double lls_vector4 __attribute__((vector_size(32), aligned(8), may_alias));
 typedef double lls_vector2 __attribute__((vector_size(16), aligned(8), may_alias));
 
+#define LLS_REGISTER_(width) lls_vector##width
+#define LLS_REGISTER(width) LLS_REGISTER_(width)
 #define LLS_JOIN_(a, b) lls_##a##_##b
 #define LLS_JOIN(a, b) LLS_JOIN_(a, b)
 #define LLS_NAME(function) LLS_JOIN(LLS_SET, function)
@@ -22,28 +25,34 @@ typedef double lls_vector2 __attribute__((vector_size(16), aligned(8), may_alias
 #define LLS_SET plain
 #define LLS_LABEL "plain"
 #define LLS_TARGET
+#define LLS_WIDTH 2
 #include "bayes/kernels_body.h"
 #undef LLS_SET
 #undef LLS_LABEL
 #undef LLS_TARGET
+#undef LLS_WIDTH
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
 #define LLS_SET avx2
 #define LLS_LABEL "avx2"
 #define LLS_TARGET __attribute__((target("avx2")))
+#define LLS_WIDTH 4
 #include "bayes/kernels_body.h"
 #undef LLS_SET
 #undef LLS_LABEL
 #undef LLS_TARGET
+#undef LLS_WIDTH
 
 #define LLS_SET avx512
 #define LLS_LABEL "avx512"
 #define LLS_TARGET __attribute__((target("avx512f")))
+#define LLS_WIDTH 8
 #include "bayes/kernels_body.h"
 #undef LLS_SET
 #undef LLS_LABEL
 #undef LLS_TARGET
+#undef LLS_WIDTH
 
 /* Which registers the operating system saves: without its help they cannot be used. */
 static uint32_t saved_registers(void)

@@ -4,6 +4,63 @@
  * use, and LLS_NAME gives each function the set's name. No guard: it is included more than once.
  */
 
+/* Eight and four lanes, in registers of LLS_WIDTH doubles. */
+#define LLS_WIDE LLS_REGISTER(LLS_WIDTH)
+#if LLS_WIDTH > 4
+#define LLS_HALF_WIDTH 4
+#else
+#define LLS_HALF_WIDTH LLS_WIDTH
+#endif
+#define LLS_HALF LLS_REGISTER(LLS_HALF_WIDTH)
+
+typedef struct LLS_NAME(eight) {
+    LLS_WIDE part[8 / LLS_WIDTH];
+} LLS_NAME(eight);
+
+typedef struct LLS_NAME(four) {
+    LLS_HALF part[4 / LLS_HALF_WIDTH];
+} LLS_NAME(four);
+
+#define LLS_INLINE static inline __attribute__((always_inline)) LLS_TARGET
+
+/* sum += x * factor */
+LLS_INLINE void LLS_NAME(add_eight)(LLS_NAME(eight) * sum, const double *x, double factor)
+{
+    for (size_t k = 0; k < 8 / LLS_WIDTH; k++)
+        sum->part[k] += *(const LLS_WIDE *)(x + k * LLS_WIDTH) * factor;
+}
+
+LLS_INLINE void LLS_NAME(add_four)(LLS_NAME(four) * sum, const double *x, double factor)
+{
+    for (size_t k = 0; k < 4 / LLS_HALF_WIDTH; k++)
+        sum->part[k] += *(const LLS_HALF *)(x + k * LLS_HALF_WIDTH) * factor;
+}
+
+/* out = x * factor */
+LLS_INLINE void LLS_NAME(scale)(const double *x, double factor, double *out)
+{
+    for (size_t k = 0; k < 8; k += LLS_WIDTH)
+        *(LLS_WIDE *)(out + k) = *(const LLS_WIDE *)(x + k) * factor;
+}
+
+/* out = (p + q) + (r + s) */
+LLS_INLINE void LLS_NAME(store_eight)(const LLS_NAME(eight) * p, const LLS_NAME(eight) * q,
+                                      const LLS_NAME(eight) * r, const LLS_NAME(eight) * s,
+                                      double *out)
+{
+    for (size_t k = 0; k < 8 / LLS_WIDTH; k++)
+        *(LLS_WIDE *)(out + k * LLS_WIDTH) = (p->part[k] + q->part[k]) + (r->part[k] + s->part[k]);
+}
+
+LLS_INLINE void LLS_NAME(store_four)(const LLS_NAME(four) * p, const LLS_NAME(four) * q,
+                                     const LLS_NAME(four) * r, const LLS_NAME(four) * s,
+                                     double *out)
+{
+    for (size_t k = 0; k < 4 / LLS_HALF_WIDTH; k++)
+        *(LLS_HALF *)(out + k * LLS_HALF_WIDTH) =
+            (p->part[k] + q->part[k]) + (r->part[k] + s->part[k]);
+}
+
 /* The next step of nested loops; returns false after the last. */
 static inline LLS_TARGET bool LLS_NAME(step)(const lls_axes *axes, uint32_t count, size_t *index,
                                              size_t *a, size_t *b)
@@ -27,7 +84,7 @@ static inline LLS_TARGET void LLS_NAME(sum)(const double *a, const double *b, co
 {
     const uint32_t outer = axes->count - 1;
     const lls_axis inner = axes->axis[outer];
-    lls_vector p = {0}, q = {0}, r = {0}, s = {0};
+    LLS_NAME(eight) p = {0}, q = {0}, r = {0}, s = {0};
     size_t index[LLS_MAX_DIMENSIONS], at_a = 0, at_b = 0;
     for (uint32_t d = 0; d < outer; d++)
         index[d] = 0;
@@ -35,15 +92,15 @@ static inline LLS_TARGET void LLS_NAME(sum)(const double *a, const double *b, co
         const double *x = a + at_a, *y = b + at_b;
         size_t i = inner.extent;
         for (; i >= 4; i -= 4, x += 4 * inner.a, y += 4 * inner.b) {
-            p += *(const lls_vector *)x * y[0];
-            q += *(const lls_vector *)(x + inner.a) * y[inner.b];
-            r += *(const lls_vector *)(x + 2 * inner.a) * y[2 * inner.b];
-            s += *(const lls_vector *)(x + 3 * inner.a) * y[3 * inner.b];
+            LLS_NAME(add_eight)(&p, x, y[0]);
+            LLS_NAME(add_eight)(&q, x + inner.a, y[inner.b]);
+            LLS_NAME(add_eight)(&r, x + 2 * inner.a, y[2 * inner.b]);
+            LLS_NAME(add_eight)(&s, x + 3 * inner.a, y[3 * inner.b]);
         }
         for (; i > 0; i--, x += inner.a, y += inner.b)
-            p += *(const lls_vector *)x * y[0];
+            LLS_NAME(add_eight)(&p, x, y[0]);
     } while (outer > 0 && LLS_NAME(step)(axes, outer, index, &at_a, &at_b));
-    *(lls_vector *)out = (p + q) + (r + s);
+    LLS_NAME(store_eight)(&p, &q, &r, &s, out);
 }
 
 /* --- rows of at most eight lanes, over at most two summed axes ------------------------------- */
@@ -57,17 +114,17 @@ typedef struct LLS_NAME(rows) {
 } LLS_NAME(rows);
 
 /* The next term into a part of each vector that the lanes need: eight, four, four and two, two. */
-#define LLS_TERM(part)                                                                             \
+#define LLS_TERM(sum)                                                                              \
     {                                                                                              \
         const double factor = *h;                                                                  \
         if (pairs == 4)                                                                            \
-            part += *(const lls_vector *)g * factor;                                               \
+            LLS_NAME(add_eight)(&sum, g, factor);                                                  \
         if (pairs == 2 || pairs == 3)                                                              \
-            part##4 += *(const lls_vector4 *)g * factor;                                           \
+            LLS_NAME(add_four)(&sum##4, g, factor);                                                \
         if (pairs == 3)                                                                            \
-            part##2 += *(const lls_vector2 *)(g + 4) * factor;                                     \
+            sum##2 += *(const lls_vector2 *)(g + 4) * factor;                                      \
         if (pairs == 1)                                                                            \
-            part##2 += *(const lls_vector2 *)g * factor;                                           \
+            sum##2 += *(const lls_vector2 *)g * factor;                                            \
         g += step_a;                                                                               \
         h += step_b;                                                                               \
     }
@@ -84,8 +141,8 @@ LLS_NAME(some_rows)(const LLS_NAME(rows) * w, const size_t n, const size_t pairs
     const size_t lanes = w->lanes, outer = w->outer.extent, extent = n > 0 ? n : w->inner.extent;
     const size_t step_a = w->inner.a, step_b = w->inner.b;
     for (size_t k = w->row.extent; k > 0; k--, x += w->row.a, y += w->row.b, out += lanes) {
-        lls_vector p = {0}, q = {0}, r = {0}, s = {0};
-        lls_vector4 p4 = {0}, q4 = {0}, r4 = {0}, s4 = {0};
+        LLS_NAME(eight) p = {0}, q = {0}, r = {0}, s = {0};
+        LLS_NAME(four) p4 = {0}, q4 = {0}, r4 = {0}, s4 = {0};
         lls_vector2 p2 = {0}, q2 = {0}, r2 = {0}, s2 = {0};
         for (size_t o = 0; o < outer; o++) {
             const double *g = x + o * w->outer.a, *h = y + o * w->outer.b;
@@ -100,9 +157,9 @@ LLS_NAME(some_rows)(const LLS_NAME(rows) * w, const size_t n, const size_t pairs
                 LLS_TERM(p)
         }
         if (pairs == 4)
-            *(lls_vector *)out = (p + q) + (r + s);
+            LLS_NAME(store_eight)(&p, &q, &r, &s, out);
         if (pairs == 2 || pairs == 3)
-            *(lls_vector4 *)out = (p4 + q4) + (r4 + s4);
+            LLS_NAME(store_four)(&p4, &q4, &r4, &s4, out);
         if (pairs == 3)
             *(lls_vector2 *)(out + 4) = (p2 + q2) + (r2 + s2);
         if (pairs == 1)
@@ -223,7 +280,7 @@ static LLS_TARGET void LLS_NAME(reduce)(const double *a, const double *b, const 
             if (summed->count > 0)
                 LLS_NAME(sum)(x, b + at_b, summed, out + lane);
             else
-                *(lls_vector *)(out + lane) = *(const lls_vector *)x * b[at_b];
+                LLS_NAME(scale)(x, b[at_b], out + lane);
         }
         out += lanes;
     } while (LLS_NAME(step)(kept, kept->count, index, &at_a, &at_b));
@@ -241,9 +298,9 @@ static LLS_TARGET void LLS_NAME(multiply)(const double *a, const double *b, cons
         const double *x = a + at_a, *y = b + at_b;
         for (size_t k = row.extent; k > 0; k--, x += row.a, y += row.b, out += lanes) {
             size_t lane = 0; /* out may be a: nothing beyond the row may change */
-            for (; lane + 4 <= lanes; lane += 4)
-                *(lls_vector4 *)(out + lane) =
-                    *(const lls_vector4 *)(x + lane) * *(const lls_vector4 *)(y + lane);
+            for (; lane + LLS_HALF_WIDTH <= lanes; lane += LLS_HALF_WIDTH)
+                *(LLS_HALF *)(out + lane) =
+                    *(const LLS_HALF *)(x + lane) * *(const LLS_HALF *)(y + lane);
             for (; lane + 2 <= lanes; lane += 2)
                 *(lls_vector2 *)(out + lane) =
                     *(const lls_vector2 *)(x + lane) * *(const lls_vector2 *)(y + lane);
@@ -274,8 +331,8 @@ static LLS_TARGET void LLS_NAME(normalise)(const double *values, size_t n, doubl
     for (; i < n; i++)
         p += values[i];
     const double sum = (p + q) + (r + s);
-    for (i = 0; i + 4 <= n; i += 4)
-        *(lls_vector4 *)(out + i) = *(const lls_vector4 *)(values + i) / sum;
+    for (i = 0; i + LLS_HALF_WIDTH <= n; i += LLS_HALF_WIDTH)
+        *(LLS_HALF *)(out + i) = *(const LLS_HALF *)(values + i) / sum;
     for (; i + 2 <= n; i += 2)
         *(lls_vector2 *)(out + i) = *(const lls_vector2 *)(values + i) / sum;
     if (i < n)
@@ -285,3 +342,8 @@ static LLS_TARGET void LLS_NAME(normalise)(const double *values, size_t n, doubl
 static const lls_kernels LLS_NAME(kernels) = {LLS_LABEL,        LLS_NAME(reduce),
                                               LLS_NAME(push),   LLS_NAME(multiply),
                                               LLS_NAME(divide), LLS_NAME(normalise)};
+
+#undef LLS_WIDE
+#undef LLS_HALF
+#undef LLS_HALF_WIDTH
+#undef LLS_INLINE

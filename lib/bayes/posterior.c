@@ -40,6 +40,7 @@ static void refresh(llmsched_inference *inf)
 {
     if (!lls_posterior_apply(inf))
         return;
+    inf->posterior.epoch++;
     lls_posterior_raise(inf);
     unsettle(&inf->posterior);
 }
@@ -214,11 +215,13 @@ void lls_posterior_marginals(llmsched_inference *inference, double *out)
            inference->network->state_offset[inference->network->count] * sizeof *out);
 }
 
-void lls_posterior_below(llmsched_inference *inference, uint32_t bucket, double *out)
+bool lls_posterior_part(llmsched_inference *inference, uint32_t bucket, double *out)
 {
     lls_posterior *p = &inference->posterior;
     uint32_t depth = 0;
     refresh(inference);
+    if (p->impossible != 0)
+        return false;
     p->list[depth++] = bucket;
     while (depth > 0) {
         uint32_t i = p->list[--depth];
@@ -230,6 +233,7 @@ void lls_posterior_below(llmsched_inference *inference, uint32_t bucket, double 
         for (uint32_t k = 0; k < s->children; k++)
             p->list[depth++] = p->children[s->child + k];
     }
+    return true;
 }
 
 /* The sources of a child, its brothers, must come first. */
@@ -244,17 +248,11 @@ static void push_with_sources(llmsched_inference *inf, uint32_t bucket, uint32_t
         push_belief(inf, bucket, p->list[p->count - length], j);
 }
 
-void lls_posterior_marginal(llmsched_inference *inference, uint32_t node, double *out)
+void lls_posterior_believe(llmsched_inference *inference, uint32_t bucket)
 {
     lls_posterior *p = &inference->posterior;
-    const uint32_t bucket = inference->tree.bucket_of[node];
-    const lls_step *s = &p->steps[bucket];
     uint32_t length = 0;
     joint j;
-    if (!lls_bit(p->unsettled, bucket) || inference->observed[node] != LLS_NONE32) {
-        memcpy(out, p->marginals + s->offset, s->states * sizeof *out);
-        return;
-    }
     for (uint32_t b = bucket; !lls_is_cut(&p->views[b]) && !lls_bit(p->believed, b);
          b = p->steps[b].parent)
         p->list[length++] = b;
@@ -263,6 +261,19 @@ void lls_posterior_marginal(llmsched_inference *inference, uint32_t node, double
         open_bucket(inference, parent, &j);
         push_with_sources(inference, parent, b, &j);
     }
+}
+
+void lls_posterior_marginal(llmsched_inference *inference, uint32_t node, double *out)
+{
+    lls_posterior *p = &inference->posterior;
+    const uint32_t bucket = inference->tree.bucket_of[node];
+    const lls_step *s = &p->steps[bucket];
+    joint j;
+    if (!lls_bit(p->unsettled, bucket) || inference->observed[node] != LLS_NONE32) {
+        memcpy(out, p->marginals + s->offset, s->states * sizeof *out);
+        return;
+    }
+    lls_posterior_believe(inference, bucket);
     open_bucket(inference, bucket, &j);
     if (s->narrow != LLS_NONE32)
         push_with_sources(inference, bucket, s->narrow, &j);

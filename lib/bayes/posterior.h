@@ -92,6 +92,7 @@ typedef struct lls_posterior {
     bool *worded;      /* has a likelihood */
     double *likelihoods;
     uint32_t impossible; /* cut buckets that say so */
+    uint64_t epoch;      /* grows whenever any of this becomes another */
 
     lls_view *views;
     lls_view_row *rows;
@@ -114,7 +115,7 @@ typedef struct lls_posterior {
     double *ratio; /* belief / lambda of one bucket */
     double *row;   /* states of one node */
     uint32_t *list;
-    double *matrices;   /* four of any two nodes' states; path.c */
+    double *matrices;   /* two of any two nodes' states; path.c */
     double *weights;    /* states of one node */
     size_t matrix_size; /* entries of each; 0: nodes have too many states */
     uint64_t bytes;     /* of all arrays */
@@ -183,11 +184,13 @@ void lls_posterior_settle(llmsched_inference *inference);
 double lls_posterior_log_probability(const llmsched_inference *inference);
 void lls_posterior_marginals(llmsched_inference *inference, double *out);
 void lls_posterior_marginal(llmsched_inference *inference, uint32_t node, double *out);
+/* Brings the belief of a bucket that is not cut up to date. */
+void lls_posterior_believe(llmsched_inference *inference, uint32_t bucket);
 /*
- * The marginals of a bucket's node and of all below it, where nothing of that is observed or has a
- * likelihood, and all of its separator is observed.
+ * The marginals of a bucket's node and of all below it, as if there were nothing else; all of its
+ * separator must be observed. false: ask propagate.c, nothing is said.
  */
-void lls_posterior_below(llmsched_inference *inference, uint32_t bucket, double *out);
+bool lls_posterior_part(llmsched_inference *inference, uint32_t bucket, double *out);
 
 /* --- posterior_evidence.c ------------------------------------------------------------------- */
 
@@ -221,11 +224,24 @@ void lls_posterior_raise(llmsched_inference *inference);
 
 /* --- path.c ---------------------------------------------------------------------------- */
 
+/* Made when it is first needed; the beliefs below one node, together with that node. */
+typedef struct lls_path {
+    size_t states; /* the most of any node; 0: not made */
+    uint32_t x;
+    uint64_t epoch, stamp; /* of the posterior, and of what belongs to x then */
+    uint64_t *stamps;      /* per bucket */
+    uint32_t *list;
+    double *beliefs; /* laid out as the posterior's, `states` times as far apart */
+    double *ratio;
+} lls_path;
+
+void lls_path_finish(lls_path *path, const llmsched_context *context);
 /*
- * P(x, y | e), x slowest, for two hidden nodes one of which lies above the other, only a chain
- * being unobserved between them; matrix_size must not be 0. false: that is not so, or the evidence
- * is for propagate.c.
+ * P(x, y | e), x slowest, for two hidden nodes one of which stands above the other. Else, and where
+ * that would take too much room or the evidence is for propagate.c: LLMSCHED_ERROR_LIMIT without a
+ * message. LLMSCHED_ERROR_MEMORY.
  */
-bool lls_path_joint(llmsched_inference *inference, uint32_t x, uint32_t y, double *table);
+llmsched_status lls_path_joint(llmsched_inference *inference, uint32_t x, uint32_t y,
+                               double *table);
 
 #endif

@@ -105,7 +105,7 @@ static bool allocate(lls_posterior *p, const lls_tree *tree, const llmsched_netw
                                         &p->bytes)) != NULL &&
            (p->weights = lls_calloc_counted(c, most_states(n), sizeof *p->weights, &p->bytes)) !=
                NULL &&
-           (p->matrices = lls_calloc_counted(c, 4 * p->matrix_size, sizeof *p->matrices,
+           (p->matrices = lls_calloc_counted(c, 2 * p->matrix_size, sizeof *p->matrices,
                                              &p->bytes)) != NULL &&
            (p->list = lls_calloc_counted(c, count, sizeof *p->list, &p->bytes)) != NULL;
 }

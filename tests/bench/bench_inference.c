@@ -8,6 +8,7 @@
  * --growth prints only how time and memory grow with stages, states, width and jobs.
  * --export writes each network, for bench_peers and other engines.
  */
+#include "batches.h"
 #include "bounds.h"
 #include "steps.h"
 
@@ -27,10 +28,9 @@ typedef struct result {
     double first_incremental_s; /* the first in the calculator that keeps just the last answer */
     double gain, first_gain;    /* median ratios to scratch_s */
     double incremental_one_s;   /* one more stage told, the next stage's marginal */
-    double batch_rate;          /* jobs a second in batches of QUERIES */
-    double first_batch_rate;    /* the first of them */
-    double pair_s;              /* mutual information of a pair */
-    double set_s;               /* of a stage with the next four together */
+    bench_batch batch;
+    double pair_s; /* mutual information of a pair */
+    double set_s;  /* of a stage with the next four together */
 } result;
 
 /* By a calculator that keeps nothing from one query to the next. */
@@ -109,34 +109,6 @@ static void measure_incremental(const llmsched_network *network, result *r)
         *results[what] = quantile(values[what], n, 0.5);
 }
 
-/* Other jobs in each call: the first one finds nothing kept from earlier calls. */
-static void measure_batch(llmsched_inference *inf, uint32_t nodes, double *first, result *r)
-{
-    static double rates[64];
-    static int32_t statuses[QUERIES];
-    uint32_t *states = calloc((size_t)QUERIES * nodes, sizeof *states);
-    size_t size = (size_t)QUERIES * lls_inference_offsets(inf)[nodes] * sizeof(double);
-    double *out = malloc(size);
-    memset(out, 1, size); /* no page is new to the machine when the clock runs */
-    for (int k = -1; k < repetitions; k++) {
-        bench_query *queries = bench_queries(inf->network, QUERIES, (uint64_t)(100 + k));
-        for (uint32_t q = 0; q < QUERIES; q++)
-            for (uint32_t i = 0; i < nodes; i++)
-                states[q * nodes + i] = i < queries[q].length ? queries[q].states[i] : UINT32_MAX;
-        free(queries);
-        double begin = now();
-        bench_require(llmsched_inference_batch_marginals(inf, states, QUERIES, out, statuses, &err),
-                      &err);
-        if (k >= 0)
-            rates[k] = QUERIES / (now() - begin);
-        else
-            *first = QUERIES / (now() - begin);
-    }
-    r->batch_rate = quantile(rates, (size_t)repetitions, 0.5);
-    free(out);
-    free(states);
-}
-
 /* All pairs of unobserved nodes, a third of the nodes observed. */
 static void measure_pairs(llmsched_inference *inf, const bench_query *queries, uint32_t nodes,
                           result *r)
@@ -210,7 +182,8 @@ static void measure(const llmsched_network *network, const char *folder, result 
     r->straight_s = straight_time(inf, queries);
     measure_single(inf, out, r);
     measure_incremental(network, r);
-    measure_batch(inf, r->nodes, &r->first_batch_rate, r);
+    measure_batch(network, &r->batch);
+    measure_soft_batch(network, &r->batch);
     measure_pairs(inf, queries, r->nodes, r);
     if (folder != NULL)
         export(folder, r->name, network);
@@ -246,8 +219,9 @@ static void print_row(const result *r, double peak, bool heads)
                               {"anew", peak / r->entries / scratch},
                               {"to sums", 1.0 / kept / r->straight_s},
                               {"anew", 1.0 / scratch / r->straight_s},
-                              {"batch x", r->batch_rate / kept},
-                              {"first x", r->first_batch_rate / kept},
+                              {"batch x", r->batch.later_batch},
+                              {"first x", r->batch.first_batch},
+                              {"soft x", r->batch.soft_batch},
                               {"compile us", 1e6 * r->compile_s},
                               {"KiB", r->bytes / 1024}};
     printf("%-9s", heads ? "network" : r->name);
@@ -280,7 +254,7 @@ static void write_json(const char *path, const result *results, size_t count, do
         fprintf(
             file,
             "%s\n {\"name\": \"%s\", \"nodes\": %u, \"largest_clique\": %llu, "
-            "\"queries_per_s\": %.6g, \"batch_jobs_per_s\": %.6g, \"first_batch_jobs_per_s\": "
+            "\"queries_per_s\": %.6g, \"batch_jobs_per_s\": %.6g, \"first_batch\": "
             "%.6g, \"median_s\": %.4g, \"p99_s\": %.4g, "
             "\"incremental_s\": %.4g, \"scratch_s\": %.4g, \"incremental_gain\": %.4g, "
             "\"first_incremental_gain\": %.4g, \"scratch_mean_s\": %.4g, \"scratch_p99_s\": %.4g, "
@@ -289,7 +263,7 @@ static void write_json(const char *path, const result *results, size_t count, do
             "\"entries_per_query\": %.6g, \"straight_s\": %.4g, \"compile_s\": %.4g, "
             "\"bytes\": %.0f}",
             i == 0 ? "" : ",", r->name, r->nodes, (unsigned long long)r->largest_clique, r->rate,
-            r->batch_rate, r->first_batch_rate, r->median_s, r->p99_s, r->incremental_s,
+            r->batch.batch_rate, r->batch.first_batch, r->median_s, r->p99_s, r->incremental_s,
             r->scratch_s, r->gain, r->first_gain, r->scratch_mean_s, r->scratch_p99_s,
             r->incremental_one_s, r->pair_s, r->set_s, r->entries, r->straight_s, r->compile_s,
             r->bytes);

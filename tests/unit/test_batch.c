@@ -36,8 +36,45 @@ static void draw_jobs(const llmsched_network *n, lls_random *random, bool prefix
     }
 }
 
+/* Some of what is not observed gets a likelihood, often with zeros, rarely far from 1. */
+static void soften(const llmsched_network *n, lls_random *random, uint32_t *states,
+                   double *likelihoods)
+{
+    uint32_t nodes = llmsched_network_node_count(n);
+    double *to = likelihoods;
+    for (uint32_t j = 0; j < JOBS; j++)
+        for (uint32_t i = 0, one = lls_random_below(random, 3); i < nodes; i++) {
+            uint32_t count = llmsched_network_state_count(n, i);
+            double scale = lls_random_below(random, 4) == 0 ? 1e-60 : 1.0;
+            for (uint32_t s = 0; s < count; s++)
+                to[s] = lls_random_below(random, 3) == 0 ? 0.0 : scale * lls_random_uniform(random);
+            to[lls_random_below(random, count)] = 1.0;
+            to += count;
+            if (one > 0 && states[j * nodes + i] == UINT32_MAX && lls_random_below(random, 3) < one)
+                states[j * nodes + i] = LLMSCHED_STATE_SOFT;
+        }
+}
+
+static llmsched_status ask_alone(llmsched_inference *inf, const uint32_t *states,
+                                 const double *likelihoods, double *out)
+{
+    const uint32_t *offsets = lls_inference_offsets(inf);
+    uint32_t nodes = inf->network->count;
+    llmsched_inference_clear(inf);
+    for (uint32_t i = 0; i < nodes; i++) {
+        if (states[i] == LLMSCHED_STATE_SOFT)
+            assert_ok(llmsched_inference_set_likelihood(inf, i, likelihoods + offsets[i],
+                                                        offsets[i + 1] - offsets[i], &err),
+                      err);
+        else if (states[i] != UINT32_MAX)
+            assert_ok(llmsched_inference_set_state(inf, i, states[i], &err), err);
+    }
+    return llmsched_inference_marginals(inf, out, offsets[nodes], &err);
+}
+
+/* likelihoods: NULL for hard evidence alone. */
 static void check_jobs(const llmsched_network *n, llmsched_inference *inf, const uint32_t *states,
-                       int *answered, int *impossible)
+                       const double *likelihoods, int *answered, int *impossible)
 {
     uint32_t nodes = llmsched_network_node_count(n);
     uint32_t size = lls_inference_offsets(inf)[nodes];
@@ -46,13 +83,16 @@ static void check_jobs(const llmsched_network *n, llmsched_inference *inf, const
     llmsched_inference *other = infer(n);
     for (size_t i = 0; i < JOBS * STATES; i++)
         batch[i] = 7.0;
-    assert_ok(llmsched_inference_batch_marginals(inf, states, JOBS, batch, statuses, &err), err);
+    if (likelihoods == NULL)
+        assert_ok(llmsched_inference_batch_marginals(inf, states, JOBS, batch, statuses, &err),
+                  err);
+    else
+        assert_ok(llmsched_inference_batch_soft_marginals(inf, states, likelihoods, JOBS, batch,
+                                                          statuses, &err),
+                  err);
     for (uint32_t j = 0; j < JOBS; j++) {
-        llmsched_inference_clear(other);
-        for (uint32_t i = 0; i < nodes; i++)
-            if (states[j * nodes + i] != UINT32_MAX)
-                assert_ok(llmsched_inference_set_state(other, i, states[j * nodes + i], &err), err);
-        assert_status(statuses[j], llmsched_inference_marginals(other, alone, size, &err), err);
+        const double *own = likelihoods != NULL ? likelihoods + j * size : NULL;
+        assert_status(statuses[j], ask_alone(other, states + j * nodes, own, alone), err);
         if (statuses[j] == LLMSCHED_OK) {
             assert_memory_equal(alone, batch + j * size, size * sizeof *alone);
             ++*answered;
@@ -72,20 +112,80 @@ static void test_same_bits(void **state)
     lls_random random;
     int answered = 0, impossible = 0;
     static uint32_t states[JOBS * NETWORK_NODES];
+    static double likelihoods[JOBS * STATES];
     lls_random_seed(&random, 40);
     for (uint32_t round = 0; round < 60; round++) {
         draft_random(&draft, &random, 1 + lls_random_below(&random, 12), 4, 1 + round % 3,
                      round % 2 ? 0.3 : 0.0);
         llmsched_network *n = draft_build(&draft, context);
         llmsched_inference *inf = infer(n);
-        for (int call = 0; call < 4; call++) {
+        for (int call = 0; call < 6; call++) {
             draw_jobs(n, &random, call % 2 == 0, states);
-            check_jobs(n, inf, states, &answered, &impossible);
+            if (call % 3 == 2)
+                soften(n, &random, states, likelihoods);
+            check_jobs(n, inf, states, call % 3 == 2 ? likelihoods : NULL, &answered, &impossible);
         }
         llmsched_inference_destroy(inf);
         llmsched_network_release(n);
     }
-    assert_true(answered > 5000 && impossible > 500);
+    assert_true(answered > 8000 && impossible > 1000);
+}
+
+/*
+ * A job's answer is the same bits in any company: in a batch of its own, in one of all jobs over
+ * several blocks, backwards, with what earlier batches kept and without, the careful way too.
+ */
+static void check_company(const llmsched_network *n, const uint32_t *states,
+                          const double *likelihoods, uint32_t count, bool careful)
+{
+    enum { MANY = 3000 };
+    uint32_t nodes = llmsched_network_node_count(n), *jobs = malloc(MANY * nodes * sizeof *jobs);
+    llmsched_inference *inf = infer(n), *fresh = infer(n);
+    uint32_t size = lls_inference_offsets(inf)[nodes];
+    double *soft = malloc(MANY * size * sizeof *soft), *out = malloc(MANY * size * sizeof *out);
+    double one[STATES];
+    int32_t *statuses = malloc(MANY * sizeof *statuses), alone;
+    inf->posterior.usable &= !careful;
+    fresh->posterior.usable &= !careful;
+    for (uint32_t j = 0; j < MANY; j++) {
+        uint32_t k = (MANY - 1 - j) % count;
+        memcpy(jobs + j * nodes, states + k * nodes, nodes * sizeof *jobs);
+        memcpy(soft + j * size, likelihoods + k * size, size * sizeof *soft);
+    }
+    assert_ok(llmsched_inference_batch_soft_marginals(inf, jobs, soft, MANY, out, statuses, &err),
+              err);
+    for (uint32_t j = 0; j < MANY; j += j < count ? 1 : 97) {
+        llmsched_inference *asked = j % 2 ? fresh : inf;
+        assert_ok(llmsched_inference_batch_soft_marginals(asked, jobs + j * nodes, soft + j * size,
+                                                          1, one, &alone, &err),
+                  err);
+        assert_int_equal(alone, statuses[j]);
+        if (alone == LLMSCHED_OK)
+            assert_memory_equal(one, out + j * size, size * sizeof *one);
+    }
+    llmsched_inference_destroy(fresh);
+    llmsched_inference_destroy(inf);
+    free(statuses);
+    free(out);
+    free(soft);
+    free(jobs);
+}
+
+static void test_any_company(void **state)
+{
+    (void)state;
+    lls_random random;
+    static uint32_t states[JOBS * NETWORK_NODES];
+    static double likelihoods[JOBS * STATES];
+    lls_random_seed(&random, 43);
+    for (uint32_t round = 0; round < 12; round++) {
+        draft_random(&draft, &random, 2 + lls_random_below(&random, 10), 4, 3, 0.2);
+        llmsched_network *n = draft_build(&draft, context);
+        draw_jobs(n, &random, round % 2 == 0, states);
+        soften(n, &random, states, likelihoods);
+        check_company(n, states, likelihoods, JOBS, round % 4 == 3);
+        llmsched_network_release(n);
+    }
 }
 
 /* A chain of three: 0 -> 1 -> 2. */
@@ -110,7 +210,7 @@ static void test_own_evidence_stays(void **state)
     llmsched_inference *inf = infer(n);
     const uint32_t none = UINT32_MAX, jobs[6] = {1, none, none, none, none, 0};
     const double likelihood[3] = {0.5, 0.0, 1.0};
-    double before[9], after[9], out[18], x, y, mean, variance;
+    double before[9], after[9], careful[9], out[18], x, y, mean, variance;
     const double values[9] = {1, 2, 3, 1, 2, 3, 1, 2, 3};
     int32_t statuses[2];
     assert_ok(llmsched_inference_set_state(inf, 0, 2, &err), err);
@@ -121,6 +221,17 @@ static void test_own_evidence_stays(void **state)
     assert_ok(llmsched_inference_batch_marginals(inf, jobs, 2, out, statuses, &err), err);
     assert_true(out[0] == 0.0 && out[1] == 1.0 && out[9 + 6] == 1.0);
     assert_double_equal(out[9] + out[10] + out[11], 1.0, 1e-15);
+    const uint32_t soft[3] = {none, none, LLMSCHED_STATE_SOFT};
+    const double told[9] = {0, 0, 0, 0, 0, 0, 0.25, 3.0, 1.0};
+    assert_ok(llmsched_inference_batch_soft_marginals(inf, soft, told, 1, out, statuses, &err),
+              err);
+    inf->posterior.usable = false; /* the careful way keeps its tables from call to call */
+    assert_ok(llmsched_inference_marginals(inf, careful, 9, &err), err);
+    assert_ok(llmsched_inference_batch_soft_marginals(inf, soft, told, 1, out, statuses, &err),
+              err);
+    assert_ok(llmsched_inference_marginals(inf, after, 9, &err), err);
+    assert_memory_equal(careful, after, sizeof careful);
+    inf->posterior.usable = true;
     assert_ok(llmsched_inference_marginals(inf, after, 9, &err), err);
     assert_memory_equal(before, after, sizeof before);
     assert_ok(llmsched_inference_log_probability(inf, &y, &err), err);
@@ -153,7 +264,35 @@ static void test_arguments(void **state)
                  llmsched_inference_batch_marginals(inf, jobs, UINT64_MAX / 2, out, statuses, &err),
                  err);
     assert_true(out[0] == 7 && statuses[0] == -1);
+    const uint32_t soft[6] = {none, none, none, none, LLMSCHED_STATE_SOFT, none};
+    double likelihoods[18];
+    for (int i = 0; i < 18; i++)
+        likelihoods[i] = i == 12 || i == 13 ? 0.5 : NAN;
+    const double bad[] = {NAN, -1.0, INFINITY, -INFINITY, -0x1p-1074};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        likelihoods[14] = bad[i];
+        assert_fails(
+            LLMSCHED_ERROR_INVALID, "job 1: the likelihood of node 1",
+            llmsched_inference_batch_soft_marginals(inf, soft, likelihoods, 2, out, statuses, &err),
+            err);
+    }
+    likelihoods[12] = likelihoods[13] = likelihoods[14] = 0.0;
+    assert_fails(
+        LLMSCHED_ERROR_INVALID, "one of them positive",
+        llmsched_inference_batch_soft_marginals(inf, soft, likelihoods, 2, out, statuses, &err),
+        err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "likelihoods is NULL",
+                 llmsched_inference_batch_soft_marginals(inf, soft, NULL, 2, out, statuses, &err),
+                 err);
+    assert_fails(LLMSCHED_ERROR_INVALID, "job 1: node 1",
+                 llmsched_inference_batch_marginals(inf, soft, 2, out, statuses, &err), err);
+    assert_fails(
+        LLMSCHED_ERROR_INVALID, "inference",
+        llmsched_inference_batch_soft_marginals(NULL, soft, likelihoods, 2, out, statuses, &err),
+        err);
+    assert_true(out[0] == 7 && statuses[0] == -1);
     assert_ok(llmsched_inference_batch_marginals(inf, NULL, 0, NULL, NULL, NULL), err);
+    assert_ok(llmsched_inference_batch_soft_marginals(inf, NULL, NULL, 0, NULL, NULL, NULL), err);
     assert_fails(LLMSCHED_ERROR_INVALID, "inference",
                  llmsched_inference_marginals(NULL, out, 9, &err), err);
     assert_fails(LLMSCHED_ERROR_INVALID, "NULL", llmsched_inference_marginals(inf, NULL, 9, &err),
@@ -276,7 +415,8 @@ static void test_large(void **state)
 
 static llmsched_status out_of_memory(llmsched_context *c, llmsched_error *e)
 {
-    const uint32_t none = UINT32_MAX, jobs[6] = {1, none, none, none, 2, none};
+    const uint32_t none = UINT32_MAX, jobs[6] = {1, LLMSCHED_STATE_SOFT, none, none, 2, none};
+    const double likelihoods[18] = {0, 0, 0, 0.5, 0.0, 1.0};
     double out[18];
     int32_t statuses[2];
     llmsched_network *n = NULL;
@@ -285,7 +425,8 @@ static llmsched_status out_of_memory(llmsched_context *c, llmsched_error *e)
     if (status == LLMSCHED_OK)
         status = llmsched_inference_create(n, &inf, e);
     if (status == LLMSCHED_OK)
-        status = llmsched_inference_batch_marginals(inf, jobs, 2, out, statuses, e);
+        status =
+            llmsched_inference_batch_soft_marginals(inf, jobs, likelihoods, 2, out, statuses, e);
     llmsched_inference_destroy(inf);
     llmsched_network_release(n);
     return status;
@@ -308,7 +449,7 @@ static void test_no_allocation(void **state)
     llmsched_context *own = NULL;
     lls_random random;
     static uint32_t states[JOBS * NETWORK_NODES];
-    static double out[JOBS * STATES];
+    static double out[JOBS * STATES], likelihoods[JOBS * STATES];
     int32_t statuses[JOBS];
     double lp;
     const double likelihood[3] = {0.5, 0.0, 1.0};
@@ -328,7 +469,10 @@ static void test_no_allocation(void **state)
     assert_int_equal(failing.calls, calls);
     for (uint32_t round = 0; round < 50; round++) {
         draw_jobs(n, &random, round % 2 == 0, states);
-        assert_ok(llmsched_inference_batch_marginals(inf, states, JOBS, out, statuses, &err), err);
+        soften(n, &random, states, likelihoods);
+        assert_ok(llmsched_inference_batch_soft_marginals(inf, states, likelihoods, JOBS, out,
+                                                          statuses, &err),
+                  err);
         if (round == 0)
             calls = failing.calls;
     }
@@ -341,10 +485,10 @@ static void test_no_allocation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_bits),     cmocka_unit_test(test_own_evidence_stays),
-        cmocka_unit_test(test_both_ways),     cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_large),         cmocka_unit_test(test_out_of_memory),
-        cmocka_unit_test(test_no_allocation),
+        cmocka_unit_test(test_same_bits),          cmocka_unit_test(test_any_company),
+        cmocka_unit_test(test_own_evidence_stays), cmocka_unit_test(test_both_ways),
+        cmocka_unit_test(test_arguments),          cmocka_unit_test(test_large),
+        cmocka_unit_test(test_out_of_memory),      cmocka_unit_test(test_no_allocation),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -5,6 +5,8 @@
 #include "context.h"
 #include "evidence.h"
 
+#include <stdio.h>
+
 static llmsched_error err;
 static struct draft draft;
 
@@ -68,6 +70,26 @@ static void check_totals(llmsched_inference *inf, const struct twin *t)
     }
 }
 
+/* In turn, as who asks for all of them does, and across each other. */
+static void check_pairs(llmsched_inference *inf, const struct twin *t, lls_random *random)
+{
+    for (uint32_t x = 0; x < t->nodes; x++)
+        for (uint32_t y = 0; y < t->nodes; y++)
+            if (x != y)
+                assert_double_equal(information(inf, x, &y, 1), twin_information(t, x, &y, 1),
+                                    1e-12);
+    for (int i = 0; i < 10 && t->nodes > 1; i++) {
+        uint32_t set[TWIN_NODES];
+        double marginal[8], same = information(inf, 0, (const uint32_t[]){1}, 1);
+        if (draw_set(random, t->nodes, 2, set) < 2)
+            continue;
+        assert_ok(llmsched_inference_marginal(inf, set[0], marginal, t->states[set[0]], &err), err);
+        assert_double_equal(information(inf, set[1], set, 1), twin_information(t, set[1], set, 1),
+                            1e-12);
+        assert_true(information(inf, 0, (const uint32_t[]){1}, 1) == same);
+    }
+}
+
 static void check_all(llmsched_inference *inf, const struct twin *t, lls_random *random)
 {
     uint32_t set[TWIN_NODES];
@@ -79,6 +101,7 @@ static void check_all(llmsched_inference *inf, const struct twin *t, lls_random 
                                 twin_information(t, set[0], set + 1, count - 1), 1e-12);
     }
     check_totals(inf, t);
+    check_pairs(inf, t, random);
 }
 
 static void test_random_networks(void **state)
@@ -296,9 +319,15 @@ static void test_limits(void **state)
                  llmsched_inference_joint(inf, nodes, 8, p, 256, &err), err);
     assert_fails(LLMSCHED_ERROR_LIMIT, "max_table",
                  llmsched_inference_entropy(inf, nodes, 8, &x, &err), err);
-    assert_fails(LLMSCHED_ERROR_LIMIT, "max_table",
-                 llmsched_inference_total_information(inf, 0, &x, &err), err);
     assert_true(x == 7);
+    assert_ok(llmsched_inference_total_information(inf, 0, &x, &err), err);
+    llmsched_network *same = draft_build(&draft, context);
+    llmsched_inference *wide = infer(same);
+    double y;
+    assert_ok(llmsched_inference_total_information(wide, 0, &y, &err), err);
+    assert_double_equal(x, y, 1e-13);
+    llmsched_inference_destroy(wide);
+    llmsched_network_release(same);
     /* A smaller question is answered by the same calculator. */
     assert_ok(llmsched_inference_entropy(inf, nodes, 6, &x, &err), err);
     assert_ok(llmsched_inference_total_entropy(inf, &x, &err), err);
@@ -308,7 +337,196 @@ static void test_limits(void **state)
     assert_int_equal(f.live, 0);
 }
 
+/* A cause of thirty effects: no way to tell in reasonable time, and a clear answer. */
+static void test_too_many(void **state)
+{
+    (void)state;
+    enum { EFFECTS = 30 };
+    double x = 7;
+    static const double coin[2] = {0.5, 0.5}, fair[4] = {0.25, 0.75, 0.5, 0.5};
+    static lls_node_spec nodes[EFFECTS + 1];
+    static char names[EFFECTS + 1][8];
+    static const uint32_t cause = 0;
+    for (uint32_t i = 0; i <= EFFECTS; i++) {
+        snprintf(names[i], sizeof names[i], "n%u", i);
+        nodes[i] =
+            (lls_node_spec){names[i], 2, NULL, i > 0 ? &cause : NULL, i > 0, i > 0 ? fair : coin};
+    }
+    llmsched_network *n = NULL;
+    assert_ok(lls_network_create(context, "", nodes, EFFECTS + 1, &n, &err), err);
+    llmsched_inference *inf = infer(n);
+    assert_fails(LLMSCHED_ERROR_LIMIT, "joint states",
+                 llmsched_inference_total_information(inf, 0, &x, &err), err);
+    assert_true(x == 7);
+    for (uint32_t i = 1; i <= EFFECTS - 8; i++)
+        assert_ok(llmsched_inference_set_state(inf, i, i % 2, &err), err);
+    assert_ok(llmsched_inference_total_information(inf, 0, &x, &err), err);
+    assert_true(x > 0.0 && x < log(2.0));
+    llmsched_inference_destroy(inf);
+    llmsched_network_release(n);
+}
+
+/* Random networks where a table holds little more than their cliques. */
+static void test_sliced(void **state)
+{
+    (void)state;
+    lls_random random;
+    double likelihoods[TWIN_NODES][8], value;
+    int sliced = 0;
+    llmsched_context_options options = {.size = sizeof options, .max_table = 27};
+    llmsched_context *own = NULL;
+    assert_ok(llmsched_context_create(&options, &own, &err), err);
+    lls_random_seed(&random, 36);
+    for (int round = 0; round < 300; round++) {
+        draft_random(&draft, &random, 4 + lls_random_below(&random, 5), 3, 2, 0.2);
+        llmsched_network *n = draft_build(&draft, own);
+        llmsched_inference *inf = NULL;
+        struct twin t;
+        uint32_t set[TWIN_NODES];
+        if (llmsched_inference_create(n, &inf, &err) == LLMSCHED_OK) {
+            twin_start(&t, n);
+            draw_evidence(&t, inf, &random, likelihoods);
+            for (int i = 0; i < 6 && t.total > 0.0; i++) {
+                uint32_t count = draw_set(&random, t.nodes, 7, set);
+                if (count == 0)
+                    continue;
+                llmsched_status status = llmsched_inference_mutual_information(
+                    inf, set[0], set + 1, count - 1, &value, &err);
+                assert_true(status == LLMSCHED_OK || status == LLMSCHED_ERROR_LIMIT);
+                if (status == LLMSCHED_OK) {
+                    assert_double_equal(value, twin_information(&t, set[0], set + 1, count - 1),
+                                        1e-12);
+                    assert_true(value >= 0.0);
+                    sliced += twin_joint_size(&t, set, count) > 27;
+                }
+            }
+            twin_finish(&t);
+        }
+        llmsched_inference_destroy(inf);
+        llmsched_network_release(n);
+    }
+    llmsched_context_destroy(own);
+    assert_true(sliced > 100);
+}
+
+/* Factors of 2^-1000 on many nodes change P(evidence), which no double holds, and nothing else. */
+static void test_tiny_evidence(void **state)
+{
+    (void)state;
+    enum { LENGTH = 16 };
+    lls_random random;
+    double all[2], set[2], pair[2], p[2];
+    const uint32_t others[3] = {3, 12, 15};
+    lls_random_seed(&random, 37);
+    memset(&draft, 0, sizeof draft);
+    for (uint32_t i = 0; i < LENGTH; i++) {
+        draft_node(&draft, i, 3);
+        if (i > 0)
+            draft_arc(&draft, i - 1, i);
+    }
+    draft_fill(&draft, &random, 0.0);
+    llmsched_network *n = draft_build(&draft, context);
+    llmsched_inference *inf = infer(n);
+    for (int k = 0; k < 2; k++) {
+        llmsched_inference_clear(inf);
+        for (uint32_t i = 0; i < LENGTH; i += 3) {
+            double scale = k == 0 ? 1.0 : 0x1p-1000;
+            const double likelihood[3] = {scale, scale * (0.25 + i / 64.0), scale * 0.5};
+            assert_ok(llmsched_inference_set_likelihood(inf, i, likelihood, 3, &err), err);
+        }
+        assert_ok(llmsched_inference_log_probability(inf, &p[k], &err), err);
+        assert_ok(llmsched_inference_total_information(inf, 8, &all[k], &err), err);
+        set[k] = information(inf, 8, others, 3);
+        pair[k] = information(inf, 8, others, 1);
+    }
+    assert_double_equal(p[1], p[0] - 6 * 1000 * log(2.0), 1e-9);
+    assert_true(all[0] > 0.0 && all[0] == all[1]);
+    assert_true(set[0] > 0.0 && set[0] == set[1]);
+    assert_true(pair[0] > 0.0 && pair[0] == pair[1]);
+    llmsched_inference_destroy(inf);
+    llmsched_network_release(n);
+}
+
 /* --- memory ------------------------------------------------------------------------------ */
+
+/* The first pair takes room; without it nothing is said, and nothing is broken. */
+static llmsched_status pair_out_of_memory(llmsched_context *c, llmsched_error *e)
+{
+    double value = -1.0;
+    const uint32_t other = 6;
+    llmsched_inference *inf = NULL;
+    llmsched_network *n = NULL;
+    llmsched_status status = lls_network_create(c, "", draft.nodes, draft.count, &n, e);
+    if (status == LLMSCHED_OK)
+        status = llmsched_inference_create(n, &inf, e);
+    if (status == LLMSCHED_OK) {
+        status = llmsched_inference_mutual_information(inf, 7, &other, 1, &value, e);
+        assert_true(status == LLMSCHED_OK || value == -1.0);
+        if (status == LLMSCHED_ERROR_MEMORY) /* what failed once succeeds now */
+            assert_ok(llmsched_inference_mutual_information(inf, 7, &other, 1, &value, &err), err);
+    }
+    llmsched_inference_destroy(inf);
+    llmsched_network_release(n);
+    return status;
+}
+
+/* As in test_limits: what is asked slice by slice takes room of its own. */
+static void test_slices_out_of_memory(void **state)
+{
+    (void)state;
+    llmsched_status status = LLMSCHED_ERROR_MEMORY;
+    uint64_t fail_at = 0;
+    lls_random random;
+    lls_random_seed(&random, 38);
+    memset(&draft, 0, sizeof draft);
+    for (uint32_t i = 0; i < 8; i++) {
+        draft_node(&draft, i, 2);
+        if (i > 0)
+            draft_arc(&draft, 0, i);
+    }
+    draft_fill(&draft, &random, 0.0);
+    while (status == LLMSCHED_ERROR_MEMORY) {
+        struct failing f = {0};
+        llmsched_allocator allocator = failing_allocator(&f);
+        llmsched_context_options options = {
+            .size = sizeof options, .allocator = &allocator, .max_table = 64};
+        llmsched_context *own = NULL;
+        llmsched_inference *inf = NULL;
+        double x = -1.0, y, before[16], after[16];
+        assert_ok(llmsched_context_create(&options, &own, &err), err);
+        llmsched_network *n = draft_build(&draft, own);
+        assert_ok(llmsched_inference_create(n, &inf, &err), err);
+        assert_ok(llmsched_inference_marginals(inf, before, 16, &err), err);
+        f.fail_at = f.calls + ++fail_at;
+        status = llmsched_inference_total_information(inf, 0, &x, &err);
+        assert_true(status == LLMSCHED_OK || (status == LLMSCHED_ERROR_MEMORY && x == -1.0));
+        f.fail_at = 0;
+        assert_ok(llmsched_inference_total_information(inf, 0, &y, &err), err);
+        assert_true(status != LLMSCHED_OK || x == y);
+        assert_ok(llmsched_inference_marginals(inf, after, 16, &err), err);
+        assert_memory_equal(before, after, sizeof before);
+        llmsched_inference_destroy(inf);
+        llmsched_network_release(n);
+        llmsched_context_destroy(own);
+        assert_int_equal(f.live, 0);
+    }
+    assert_true(fail_at > 5);
+}
+
+static void test_pair_out_of_memory(void **state)
+{
+    (void)state;
+    lls_random random;
+    memset(&draft, 0, sizeof draft);
+    lls_random_seed(&random, 34);
+    for (uint32_t i = 0; i < 8; i++) {
+        draft_node(&draft, i, 3);
+        if (i > 0)
+            draft_arc(&draft, i - 1, i);
+    }
+    draft_fill(&draft, &random, 0.0);
+    assert_true(fail_each_allocation(pair_out_of_memory) > 30);
+}
 
 static void test_out_of_memory(void **state)
 {
@@ -350,9 +568,17 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_networks),     cmocka_unit_test(test_joint_set),
-        cmocka_unit_test(test_independent_is_zero), cmocka_unit_test(test_screening),
-        cmocka_unit_test(test_arguments),           cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_random_networks),
+        cmocka_unit_test(test_joint_set),
+        cmocka_unit_test(test_independent_is_zero),
+        cmocka_unit_test(test_screening),
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_sliced),
+        cmocka_unit_test(test_tiny_evidence),
+        cmocka_unit_test(test_slices_out_of_memory),
+        cmocka_unit_test(test_pair_out_of_memory),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

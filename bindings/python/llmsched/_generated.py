@@ -30,6 +30,7 @@ LLMSCHED_STAGE_LLM = 1
 LLMSCHED_STAGE_REGULAR = 2
 LLMSCHED_STAGE_DYNAMIC = 3
 LLMSCHED_STATE_MISSING = 0xFFFFFFFF
+LLMSCHED_STATE_SOFT = 4294967294
 LLMSCHED_SCORE_BIC = 1
 LLMSCHED_SCORE_BDEU = 2
 LLMSCHED_ORDER_GIVEN = 1
@@ -640,6 +641,9 @@ PROTOTYPES = {
     "llmsched_inference_batch_marginals": (
         c_int32,
         (c_void_p, POINTER(c_uint32), c_uint64, POINTER(c_double), POINTER(c_int32), POINTER(llmsched_error),)),
+    "llmsched_inference_batch_soft_marginals": (
+        c_int32,
+        (c_void_p, POINTER(c_uint32), POINTER(c_double), c_uint64, POINTER(c_double), POINTER(c_int32), POINTER(llmsched_error),)),
     "llmsched_inference_joint": (
         c_int32,
         (c_void_p, POINTER(c_uint32), c_uint32, POINTER(c_double), c_uint64, POINTER(llmsched_error),)),

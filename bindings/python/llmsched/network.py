@@ -117,14 +117,28 @@ class Inference(Handle):
         return self._split(probabilities)
 
     def batch_marginals(self, jobs):
-        """The same for many jobs: each gives a state or None per node. None for impossible evidence."""
+        """The same for many jobs, each with its own evidence. None for impossible evidence.
+
+        A job gives per node a state, None where not observed, or a likelihood: one number per state.
+        """
         nodes, size = len(self._states), sum(self._states)
         if any(len(job) != nodes for job in jobs):
             raise ValueError(f"each job needs {nodes} states, None where not observed")
-        states = numbers([c.LLMSCHED_INDEX_NONE if state is None else state for job in jobs for state in job])
+        states, likelihoods, at = [], (ctypes.c_double * (size * len(jobs)))(), 0
+        for job in jobs:
+            for node, known in enumerate(job):
+                if known is None or isinstance(known, int):
+                    states.append(c.LLMSCHED_INDEX_NONE if known is None else known)
+                else:
+                    if len(known) != self._states[node]:
+                        raise ValueError(f"node {node}: {len(known)} likelihoods for {self._states[node]} states")
+                    states.append(c.LLMSCHED_STATE_SOFT)
+                    likelihoods[at : at + len(known)] = known
+                at += self._states[node]
         probabilities = (ctypes.c_double * (size * len(jobs)))()
         statuses = (ctypes.c_int32 * len(jobs))()
-        call(lib.llmsched_inference_batch_marginals, self._ptr, states, len(jobs), probabilities, statuses)
+        ask = lib.llmsched_inference_batch_soft_marginals
+        call(ask, self._ptr, numbers(states), likelihoods, len(jobs), probabilities, statuses)
         return [
             self._split(probabilities[j * size : (j + 1) * size]) if status == c.LLMSCHED_OK else None
             for j, status in enumerate(statuses)

@@ -204,8 +204,13 @@ class ProfileTest(unittest.TestCase):
             batch = inference.batch_marginals([[None] * len(network)] * 2)
             self.assertEqual(batch[0], batch[1])
             self.assertEqual(batch[0], everything)
-            with self.assertRaises(ValueError):
-                inference.batch_marginals([[None]])
+            batch = inference.batch_marginals([[(0.0, 2.0), None], [0, 1], [1, None]])
+            self.assertIsNone(batch[1])
+            self.assertEqual(batch[0][0], (0.0, 1.0))
+            self.assertAlmostEqual(batch[0][1][1], batch[2][1][1])
+            for bad in ([[None]], [[None, (1.0, 1.0, 1.0)]], [[None, (0.0, 0.0)]], [[None, 2]]):
+                with self.assertRaises(ValueError):
+                    inference.batch_marginals(bad)
             self.assertAlmostEqual(sum(inference.joint([0, 1])), 1.0)
             self.assertGreater(inference.mutual_information(0, [1]), 0)
             inference.set_state(1, 1)
