@@ -35,6 +35,7 @@ static bool allocate_results(llmsched_inference *inf)
            (inf->ratio = lls_calloc(c, t->largest_separator, sizeof(double))) != NULL &&
            (inf->means = lls_calloc(c, t->message_size, sizeof(double))) != NULL &&
            (inf->variances = lls_calloc(c, t->message_size, sizeof(double))) != NULL &&
+           (inf->varies = lls_calloc(c, t->count, sizeof *inf->varies)) != NULL &&
            (inf->clique = lls_calloc(c, t->largest_clique, sizeof(double))) != NULL &&
            (inf->family = lls_calloc(c, t->largest_family + 1, sizeof(double))) != NULL &&
            (inf->list = lls_calloc(c, t->count, sizeof *inf->list)) != NULL;
@@ -91,6 +92,7 @@ void llmsched_inference_destroy(llmsched_inference *inference)
     lls_free(c, inference->list);
     lls_free(c, inference->family);
     lls_free(c, inference->clique);
+    lls_free(c, inference->varies);
     lls_free(c, inference->variances);
     lls_free(c, inference->means);
     lls_free(c, inference->ratio);

@@ -133,8 +133,8 @@ llmsched_status lls_inference_marginals(llmsched_inference *inference, double *o
                                         llmsched_error *err);
 
 /*
- * Mean and variance of sum over nodes of value(node, state) under the posterior, exactly: first and
- * second moments ride on the messages of one collect pass. values: laid out as marginals (offsets).
+ * Mean and variance of sum over nodes of value(node, state) under the posterior, exactly.
+ * values: laid out as marginals (offsets).
  */
 llmsched_status lls_inference_moments(llmsched_inference *inference, const double *values,
                                       double *mean, double *variance, llmsched_error *err);
