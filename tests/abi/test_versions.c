@@ -31,6 +31,7 @@ FROZEN(llmsched_quantifier_options, 32);
 FROZEN(llmsched_stage_evidence, 40);
 FROZEN(llmsched_stage_belief, 48);
 FROZEN(llmsched_remaining, 32);
+FROZEN(llmsched_distribution, 48);
 FROZEN(llmsched_executor, 40);
 FROZEN(llmsched_job, 48);
 FROZEN(llmsched_revealed_stage, 56);

@@ -34,11 +34,16 @@ LLMSCHED_SCORE_BIC = 1
 LLMSCHED_SCORE_BDEU = 2
 LLMSCHED_ORDER_GIVEN = 1
 LLMSCHED_ORDER_FREE = 2
+LLMSCHED_WITHIN_SPREAD = 0
+LLMSCHED_WITHIN_MEAN = 1
 LLMSCHED_EVIDENCE_UNKNOWN = 0
 LLMSCHED_EVIDENCE_ABSENT = 1
 LLMSCHED_EVIDENCE_PRESENT = 2
 LLMSCHED_EVIDENCE_FINISHED = 3
 LLMSCHED_EVIDENCE_PARTIAL = 4
+LLMSCHED_FORM_POINTS = 1
+LLMSCHED_FORM_GRID = 2
+LLMSCHED_FORM_DRAWS = 3
 LLMSCHED_EVENT_HAS_ALONE = 1
 LLMSCHED_EVENT_EXECUTOR_UP = 1
 LLMSCHED_EVENT_EXECUTOR_DOWN = 2
@@ -229,6 +234,10 @@ class llmsched_quantifier_options(Structure):
         ("reserved", c_uint32),
         ("seed", c_uint64),
         ("support", c_double),
+        ("draws", c_uint32),
+        ("within", c_uint32),
+        ("cells", c_uint32),
+        ("reserved_end", c_uint32),
     ]
 
 
@@ -264,6 +273,19 @@ class llmsched_remaining(Structure):
         ("mean_s", c_double),
         ("lo_s", c_double),
         ("hi_s", c_double),
+    ]
+
+
+class llmsched_distribution(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("form", c_uint32),
+        ("count", c_uint32),
+        ("reserved", c_uint32),
+        ("mean_s", c_double),
+        ("mean_error_s", c_double),
+        ("value_error_s", c_double),
+        ("level_error", c_double),
     ]
 
 
@@ -460,6 +482,7 @@ STRUCTS = (
     llmsched_stage_evidence,
     llmsched_stage_belief,
     llmsched_remaining,
+    llmsched_distribution,
     llmsched_executor,
     llmsched_job,
     llmsched_revealed_stage,
@@ -727,9 +750,15 @@ PROTOTYPES = {
     "llmsched_quantifier_variance": (
         c_int32,
         (c_void_p, c_uint32, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_quantifier_distribution": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(c_double), POINTER(c_double), c_uint32, POINTER(llmsched_distribution), POINTER(llmsched_error),)),
     "llmsched_quantifier_quantiles": (
         c_int32,
         (c_void_p, c_uint32, POINTER(c_double), c_uint32, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_quantifier_path": (
+        c_int32,
+        (c_void_p, POINTER(c_double), c_uint32, POINTER(c_double), POINTER(llmsched_distribution), POINTER(llmsched_error),)),
     "llmsched_quantifier_critical_path": (
         c_int32,
         (c_void_p, POINTER(c_double), POINTER(llmsched_error),)),
