@@ -22,6 +22,8 @@ FROZEN(llmsched_run_stage, 88);
 FROZEN(llmsched_run, 40);
 FROZEN(llmsched_table, 48);
 FROZEN(llmsched_learn_options, 48);
+FROZEN(llmsched_approximate_options, 24);
+FROZEN(llmsched_approximation, 40);
 FROZEN(llmsched_profiler_options, 56);
 FROZEN(llmsched_profile_summary, 56);
 FROZEN(llmsched_profile_stage, 48);

@@ -131,6 +131,26 @@ class llmsched_learn_options(Structure):
     ]
 
 
+class llmsched_approximate_options(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("samples", c_uint64),
+        ("seed", c_uint64),
+    ]
+
+
+class llmsched_approximation(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("samples", c_uint64),
+        ("effective", c_double),
+        ("log_probability", c_double),
+        ("log_probability_error", c_double),
+    ]
+
+
 class llmsched_run_stage(Structure):
     _fields_ = [
         ("size", c_uint32),
@@ -471,6 +491,8 @@ STRUCTS = (
     llmsched_stage,
     llmsched_table,
     llmsched_learn_options,
+    llmsched_approximate_options,
+    llmsched_approximation,
     llmsched_run_stage,
     llmsched_run,
     llmsched_profiler_options,
@@ -633,6 +655,9 @@ PROTOTYPES = {
     "llmsched_network_learn": (
         c_int32,
         (c_void_p, POINTER(llmsched_table), POINTER(llmsched_learn_options), POINTER(c_void_p), POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_network_approximate": (
+        c_int32,
+        (c_void_p, POINTER(c_uint32), POINTER(c_double), POINTER(llmsched_approximate_options), POINTER(c_double), POINTER(c_double), c_uint64, POINTER(llmsched_approximation), POINTER(llmsched_error),)),
     "llmsched_inference_create": (
         c_int32,
         (c_void_p, POINTER(c_void_p), POINTER(llmsched_error),)),
