@@ -150,20 +150,21 @@ typedef struct llmsched_distribution {
     uint32_t reserved;   /**< 0 */
     double mean_s;       /**< its mean under the network */
     double mean_error_s; /**< standard error of mean_s; 0: it is exact */
-    /** no point stands further than this from where it belongs, so no quantile does; 0 for points
+    /** no value stands further than this from where it belongs, so no quantile does; 0 for points
      * and draws */
     double value_error_s;
-    /** of the probability up to any value: its standard error for draws; on a grid the most that is
-     * cut off; 0 for points. Numbers are rounded beside that, by 1e-12 or so. */
+    /** of the probability up to any value: for draws its standard error at most, on a grid what may
+     * be cut off or stand further away; 0 for points. Numbers are rounded beside that, by 1e-12 or
+     * so. */
     double level_error;
 } llmsched_distribution;
 
 /**
  * The distribution of the remaining work under the network: exact points where the classes have one
  * value each (LLMSCHED_WITHIN_MEAN) and few joint states, else on a grid, which keeps the mean.
- * LLMSCHED_ERROR_LIMIT where the network is too wide for that, which takes `cells` times what a pass
- * over its cliques does, at most four times the context's max_table in all; unless the options ask
- * for draws.
+ * LLMSCHED_ERROR_LIMIT where the network is too wide for that, which takes `cells` times what a
+ * pass over its cliques does, at most four times the context's max_table in all; unless the options
+ * ask for draws.
  * @param[in]  kind           as in llmsched_quantifier_remaining()
  * @param[out] values         seconds, ascending
  * @param[out] probabilities  of the values; their sum is 1

@@ -4,8 +4,9 @@
  *
  * Each stage's law is put on the grid by halves: a value between two cells goes to both, so that
  * its mean holds; in all, cell j gets m_j = H(j + 1) - 2 H(j) + H(j - 1) with
- * H(x) = E[max(0, x - X)]. No value moves by more than a cell, so that no sum moves by more than
- * as many cells as stages share in it.
+ * H(x) = E[max(0, x - X)]. No value moves by more than a cell, so that no sum moves by more than m
+ * cells, m the stages that share in it. Nor does it move by sqrt(m ln(1 / TAIL) / 2), but with
+ * probability TAIL (Hoeffding): the moves are independent given the values, and 0 on average.
  *
  * The sum's distribution is carried through the network by its transform
  * E[exp(-2 pi i k S / n) | e], an expectation of a product for each k; transformed back it is
@@ -205,8 +206,9 @@ llmsched_status lls_grid_sum(llmsched_quantifier *q, const lls_total *sum, llmsc
         transform_sum(&g, products);
         read_points(&g, sum->origin, &q->points);
         q->points.form = LLMSCHED_FORM_GRID;
-        q->points.value_error = sum->parts * g.width;
-        q->points.level_error = top < sum->range ? TAIL : 0;
+        double worst = sum->parts, likely = sqrt(worst * -log(TAIL) / 2);
+        q->points.value_error = fmin(worst, likely) * g.width;
+        q->points.level_error = (top < sum->range ? TAIL : 0) + (likely < worst ? TAIL : 0);
     } else {
         status = lls_fail_memory(err);
     }

@@ -404,7 +404,7 @@ static void compare_draws(struct job *job)
         memcpy(drawn, values, sample.count * sizeof *drawn);
         q->options.draws = 0;
         llmsched_distribution d = distribution(job, kind);
-        assert_int_equal(d.form, LLMSCHED_FORM_GRID);
+        assert_int_equal(d.form, d.count > 1 ? LLMSCHED_FORM_GRID : LLMSCHED_FORM_POINTS);
         assert_double_equal(d.mean_s, sample.mean_s, 0);
         double bound = sqrt(log(2 / 1e-4) / 2 / sample.count), sum = 0;
         for (uint32_t i = 0, low = 0, high = 0; i < d.count; i++) {
@@ -441,6 +441,51 @@ static void test_spread_against_draws(void **state)
         compare_draws(&job);
         job_close(&job);
     }
+}
+
+/* Many stages: more cells than asked for, and the bound that is not a cell for each. */
+static void test_many_stages(void **state)
+{
+    (void)state;
+    enum { MANY = 24 };
+    llmsched_error err = {0};
+    llmsched_profiler *profiler = NULL;
+    llmsched_profile *profile = NULL;
+    llmsched_quantifier_options options = {.size = sizeof options, .samples = 20000, .cells = 64};
+    struct job job = {.profile = NULL};
+    lls_random random;
+    lls_random_seed(&random, 71);
+    assert_ok(llmsched_profiler_create(context, "many", NULL, NULL, &profiler, &err), err);
+    for (uint32_t r = 0; r < 100; r++) {
+        llmsched_run_stage stages[MANY];
+        char names[MANY][8];
+        uint32_t parents[MANY];
+        for (uint32_t i = 0; i < MANY; i++) {
+            snprintf(names[i], sizeof names[i], "s%u", i);
+            parents[i] = i - 1;
+            stages[i] = (llmsched_run_stage){.size = sizeof stages[i],
+                                             .kind = LLMSCHED_STAGE_REGULAR,
+                                             .name = names[i],
+                                             .parents = &parents[i],
+                                             .parent_count = i > 0,
+                                             .tasks = 1,
+                                             .work_s = 1 + 9 * lls_random_uniform(&random)};
+        }
+        llmsched_run run = {
+            .size = sizeof run, .app = "many", .stages = stages, .stage_count = MANY};
+        assert_ok(llmsched_profiler_observe(profiler, &run, &err), err);
+    }
+    assert_ok(llmsched_profiler_fit(profiler, &profile, &err), err);
+    llmsched_profiler_destroy(profiler);
+    assert_int_equal(profile->stage_count, MANY);
+    job.profile = profile;
+    assert_ok(llmsched_quantifier_create(profile, &options, &job.quantifier, &err), err);
+    llmsched_distribution d = distribution(&job, 0);
+    assert_true(d.count > 64);
+    assert_double_equal(d.value_error_s / (values[1] - values[0]), sqrt(MANY * log(1e9) / 2), 1e-6);
+    assert_double_equal(d.level_error, 2e-9, 1e-12);
+    compare_draws(&job);
+    job_close(&job);
 }
 
 static void test_law(void **state)
@@ -724,6 +769,7 @@ int main(void)
         cmocka_unit_test(test_grid_of_means),
         cmocka_unit_test(test_cells),
         cmocka_unit_test(test_spread_against_draws),
+        cmocka_unit_test(test_many_stages),
         cmocka_unit_test(test_law),
         cmocka_unit_test(test_path_of_few_states),
         cmocka_unit_test(test_path_of_a_chain),
