@@ -208,6 +208,15 @@ func TestProfile(t *testing.T) {
 	if quantiles[0] >= quantiles[1] || variance <= 0 || entropy <= 0 {
 		t.Fatalf("no spread: %v, variance %v, entropy %v", quantiles, variance, entropy)
 	}
+	whole, err := quantifier.Distribution(LLM)
+	must(t, err)
+	path, err := quantifier.Path([]float64{0.5})
+	must(t, err)
+	mean, err := quantifier.CriticalPath()
+	must(t, err)
+	if whole.Form != Grid || len(whole.Values) < 3 || path.MeanS != mean || path.Form != Points {
+		t.Fatalf("no distribution: %v, path %v, mean %v", whole, path, mean)
+	}
 	stage, err := profile.Stage(first)
 	must(t, err)
 	count := uint64(0)

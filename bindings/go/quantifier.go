@@ -32,7 +32,10 @@ type Evidence struct {
 }
 
 // Quantifier holds the belief about one job at a time.
-type Quantifier struct{ ptr *C.llmsched_quantifier }
+type Quantifier struct {
+	ptr  *C.llmsched_quantifier
+	room int // points that a distribution may have
+}
 
 // NewQuantifier makes a quantifier for jobs of a profile; seed is that of its draws.
 func NewQuantifier(profile *Profile, seed uint64) (*Quantifier, error) {
@@ -40,7 +43,10 @@ func NewQuantifier(profile *Profile, seed uint64) (*Quantifier, error) {
 		return nil, closedError("Profile")
 	}
 	o := C.llmsched_quantifier_options{size: C.sizeof_llmsched_quantifier_options, seed: C.uint64_t(seed)}
-	q := &Quantifier{}
+	q := &Quantifier{room: 512}
+	if stages := 8 * int(C.llmsched_dag_stage_count(C.llmsched_profile_dag(profile.ptr))); stages > q.room {
+		q.room = stages
+	}
 	e := newError()
 	err := failure(C.llmsched_quantifier_create(profile.ptr, &o, &q.ptr, &e), &e)
 	runtime.KeepAlive(profile)
@@ -177,4 +183,64 @@ func (q *Quantifier) Quantiles(kind Kind, levels []float64) ([]float64, error) {
 		return nil, err
 	}
 	return copyDoubles(quantiles, len(levels)), nil
+}
+
+// Form is how a distribution was found.
+type Form uint32
+
+// Forms.
+const (
+	Points Form = C.LLMSCHED_FORM_POINTS
+	Grid   Form = C.LLMSCHED_FORM_GRID
+	Draws  Form = C.LLMSCHED_FORM_DRAWS
+)
+
+// Distribution has values in ascending order with their probabilities, or quantiles with their levels, and says how
+// near they are to those under the network.
+type Distribution struct {
+	Form                                       Form
+	Values, Probabilities                      []float64
+	MeanS, MeanErrorS, ValueErrorS, LevelError float64
+}
+
+func newDistribution(d *C.llmsched_distribution, values, probabilities []float64) Distribution {
+	return Distribution{Form(d.form), values, probabilities, float64(d.mean_s), float64(d.mean_error_s),
+		float64(d.value_error_s), float64(d.level_error)}
+}
+
+// Distribution of the remaining work of one kind of stage; 0: of both together.
+func (q *Quantifier) Distribution(kind Kind) (Distribution, error) {
+	if q.ptr == nil {
+		return Distribution{}, closedError("Quantifier")
+	}
+	var a arena
+	defer a.free()
+	values, probabilities := a.doubles(make([]float64, q.room)), a.doubles(make([]float64, q.room))
+	d := C.llmsched_distribution{size: C.sizeof_llmsched_distribution}
+	e := newError()
+	err := failure(C.llmsched_quantifier_distribution(q.ptr, C.uint32_t(kind), values, probabilities, C.uint32_t(q.room),
+		&d, &e), &e)
+	runtime.KeepAlive(q)
+	if err != nil {
+		return Distribution{}, err
+	}
+	return newDistribution(&d, copyDoubles(values, int(d.count)), copyDoubles(probabilities, int(d.count))), nil
+}
+
+// Path is the remaining critical path: its quantiles at the levels, which lie in (0, 1).
+func (q *Quantifier) Path(levels []float64) (Distribution, error) {
+	if q.ptr == nil {
+		return Distribution{}, closedError("Quantifier")
+	}
+	var a arena
+	defer a.free()
+	quantiles := a.doubles(levels)
+	d := C.llmsched_distribution{size: C.sizeof_llmsched_distribution}
+	e := newError()
+	err := failure(C.llmsched_quantifier_path(q.ptr, a.doubles(levels), C.uint32_t(len(levels)), quantiles, &d, &e), &e)
+	runtime.KeepAlive(q)
+	if err != nil {
+		return Distribution{}, err
+	}
+	return newDistribution(&d, copyDoubles(quantiles, len(levels)), levels), nil
 }

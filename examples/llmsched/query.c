@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * llmsched query: exact answers of a discrete network, in the forms
+ * llmsched query: exact answers of a discrete network (with --approximate: estimates), in the forms
  * "llmsched-bn-ref-1" and "llmsched-bn-soft-ref-1". Evidence, likelihoods and pairs are read from
  * the queries; every number is computed.
  */
@@ -12,16 +12,7 @@
 #include "json.h"
 #include "json_find.h"
 #include "options.h"
-
-struct query {
-    const llmsched_network *network;
-    llmsched_inference *inference;
-    uint32_t nodes;
-    bool *observed; /* by node, under the present evidence */
-    bool soft;      /* the form with likelihoods, which has no joint entropy */
-    struct place *place;
-    struct output *out;
-};
+#include "query.h"
 
 /* Ordinary failures of the library, such as a network too wide, are the input's. */
 static bool failed(struct query *query, const llmsched_error *err)
@@ -52,6 +43,10 @@ static bool set_state(struct query *query, const cJSON *item)
         item->valuedouble != floor(item->valuedouble))
         return json_expected(query->place, key, "the index of a state of the node");
     query->observed[node] = true;
+    if (query->inference == NULL) {
+        query->estimates.states[node] = (uint32_t)item->valuedouble;
+        return true;
+    }
     return llmsched_inference_set_state(query->inference, node, (uint32_t)item->valuedouble,
                                         &err) == LLMSCHED_OK
                ? true
@@ -79,8 +74,12 @@ static bool set_likelihood(struct query *query, const cJSON *item)
         }
         values[i++] = v->valuedouble;
     }
-    llmsched_status status =
-        llmsched_inference_set_likelihood(query->inference, node, values, states, &err);
+    llmsched_status status = LLMSCHED_OK;
+    if (query->inference == NULL)
+        memcpy(query->estimates.likelihoods + query->estimates.offsets[node], values,
+               states * sizeof *values);
+    else
+        status = llmsched_inference_set_likelihood(query->inference, node, values, states, &err);
     free(values);
     return status == LLMSCHED_OK ? true : failed(query, &err);
 }
@@ -89,6 +88,8 @@ static bool set_evidence(struct query *query, const cJSON *entry)
 {
     const cJSON *evidence, *likelihood = json_member(entry, "likelihood"), *item;
     llmsched_inference_clear(query->inference);
+    if (query->inference == NULL)
+        estimates_clear(query);
     memset(query->observed, 0, query->nodes * sizeof *query->observed);
     if (!cJSON_IsObject(entry))
         return json_expected(query->place, "", "an object");
@@ -182,7 +183,9 @@ static bool begin(struct query *query, const cJSON *entry, double *log_p, bool *
     llmsched_error err = {.size = sizeof err};
     if (!set_evidence(query, entry))
         return false;
-    llmsched_status status = llmsched_inference_log_probability(query->inference, log_p, &err);
+    llmsched_status status = query->inference != NULL
+                                 ? llmsched_inference_log_probability(query->inference, log_p, &err)
+                                 : estimates_make(query, log_p, &err);
     *possible = status == LLMSCHED_OK;
     if (status != LLMSCHED_OK && status != LLMSCHED_ERROR_IMPOSSIBLE)
         return failed(query, &err);
@@ -220,8 +223,12 @@ static bool answer_query(struct query *query, const cJSON *entry)
     if (!possible)
         return true;
     put_probability(query->out->file, log_p);
-    if (!put_marginals(query) || !put_entropies(query))
+    if (query->inference == NULL) {
+        estimates_put(query, "marginals", query->estimates.probabilities);
+        estimates_put(query, "error", query->estimates.errors);
+    } else if (!put_marginals(query) || !put_entropies(query)) {
         return false;
+    }
     fputc('}', query->out->file);
     return true;
 }
@@ -341,6 +348,8 @@ static bool answer_section(struct query *query, const cJSON *json, const char *k
         return true;
     if (!cJSON_IsArray(section))
         return json_expected(query->place, key, "an array");
+    if (query->inference == NULL && answer != answer_query && cJSON_GetArraySize(section) > 0)
+        return json_expected(query->place, key, "nothing: with --approximate, queries alone");
     uint32_t i = 0;
     fprintf(query->out->file, ",\n\"%s\":[", key);
     cJSON_ArrayForEach(entry, section) {
@@ -392,8 +401,10 @@ static bool load_network(llmsched_context *context, const char *path, llmsched_n
     return good;
 }
 
+/* samples: 0: exactly. */
 static bool query_with(llmsched_context *context, const char *network_path,
-                       const char *queries_path, const char *out_path, struct problem *problem)
+                       const char *queries_path, const char *out_path, uint64_t samples,
+                       struct problem *problem)
 {
     char *text = NULL;
     size_t length;
@@ -402,21 +413,25 @@ static bool query_with(llmsched_context *context, const char *network_path,
     llmsched_error err = {.size = sizeof err};
     struct output out = {0};
     struct place place = {.path = queries_path, .problem = problem};
-    struct query query = {.place = &place, .out = &out};
+    struct query query = {.place = &place, .out = &out, .estimates = {.samples = samples}};
     bool good = load_network(context, network_path, &network, problem) &&
                 read_document(queries_path, &text, &length, problem) &&
                 (json = json_parse(place.text = text, length, &place)) != NULL &&
                 output_open(&out, out_path, problem);
-    if (good && llmsched_inference_create(network, &query.inference, &err) != LLMSCHED_OK)
+    if (good && samples == 0 &&
+        llmsched_inference_create(network, &query.inference, &err) != LLMSCHED_OK)
         good = library_failed(problem, network_path, &err);
     if (good) {
         query.network = network;
         query.nodes = llmsched_network_node_count(network);
         query.observed = allocate(query.nodes, sizeof *query.observed);
+        if (samples > 0)
+            estimates_open(&query);
         good = answer_all(&query, json) && output_commit(&out, problem);
     }
     output_abandon(&out);
     free(query.observed);
+    estimates_close(&query);
     llmsched_inference_destroy(query.inference);
     llmsched_network_release(network);
     cJSON_Delete(json);
@@ -427,11 +442,14 @@ static bool query_with(llmsched_context *context, const char *network_path,
 static int run(int argc, char **argv, struct problem *problem)
 {
     const char *network = NULL, *queries = NULL, *out = NULL;
+    uint64_t samples = 0;
     const struct option options[] = {
         {"--network", "NET.json", OPTION_TEXT, true, &network, "a network, llmsched-bn-1"},
         {"--queries", "Q.json", OPTION_TEXT, true, &queries,
          "queries, llmsched-bn-ref-1 or llmsched-bn-soft-ref-1"},
         {"-o", "OUT.json", OPTION_TEXT, true, &out, "the answers, in the form of the queries"},
+        {"--approximate", "SAMPLES", OPTION_COUNT, false, &samples,
+         "estimates by so many draws, with their standard errors, for networks too wide"},
     };
     bool helped;
     if (!options_parse(&COMMAND_QUERY, options, COUNT_OF(options), argc, argv, &helped, problem) ||
@@ -442,14 +460,14 @@ static int run(int argc, char **argv, struct problem *problem)
     if (llmsched_context_create(NULL, &context, &err) != LLMSCHED_OK)
         library_failed(problem, NULL, &err);
     else
-        query_with(context, network, queries, out, problem);
+        query_with(context, network, queries, out, samples, problem);
     llmsched_context_destroy(context);
     return problem->code;
 }
 
 const struct command COMMAND_QUERY = {
     .name = "query",
-    .usage = "--network NET.json --queries Q.json -o OUT.json",
+    .usage = "--network NET.json --queries Q.json -o OUT.json [--approximate SAMPLES]",
     .summary = "answer queries about any discrete network, exactly",
     .details = "Evidence of probability zero is answered by \"impossible\": true and no numbers.",
     .run = run,

@@ -133,11 +133,52 @@ LLMSCHED_API llmsched_status llmsched_network_learn(llmsched_context *context,
                                                     llmsched_network **network, double *score,
                                                     llmsched_error *err);
 
+/** How answers are approximated. @since 0.1 */
+typedef struct llmsched_approximate_options {
+    uint32_t size;     /**< sizeof(llmsched_approximate_options) */
+    uint32_t reserved; /**< 0 */
+    uint64_t samples;  /**< draws, at most 2^40; 0: 10000 */
+    uint64_t seed;     /**< the same seed and evidence give the same answers */
+} llmsched_approximate_options;
+
+/** How good approximate answers are. @since 0.1 */
+typedef struct llmsched_approximation {
+    uint32_t size;                /**< sizeof(llmsched_approximation) */
+    uint32_t reserved;            /**< 0 */
+    uint64_t samples;             /**< draws that were made */
+    double effective;             /**< as many draws of equal weight would be as good */
+    double log_probability;       /**< estimate of ln P(evidence) */
+    double log_probability_error; /**< its standard error */
+} llmsched_approximation;
+
+/**
+ * Marginals by weighted draws, for networks that llmsched_inference_create() finds too wide.
+ * Takes no account of widths; good where the evidence is not too unlikely, which `effective` and
+ * the errors tell.
+ * @param[in]  states         per node its state, or LLMSCHED_INDEX_NONE (UINT32_MAX) where it is
+ * not observed; NULL: none is
+ * @param[in]  likelihoods    soft evidence, laid out as @p probabilities, as in
+ * llmsched_inference_set_likelihood(), 1 for nodes without; NULL: none. That of an observed node
+ * does not count
+ * @param[in]  options        NULL for defaults
+ * @param[out] probabilities  P(node | evidence): the states of node 0, then those of node 1, ...
+ * @param[out] errors         standard error of each, never under 1 / effective; 0 where observed
+ * @param[in]  size           of both; must be the sum of the nodes' numbers of states
+ * @param[out] result         how good they are
+ * @return LLMSCHED_ERROR_LIMIT where no draw agrees with the evidence: it is impossible, or too
+ * unlikely for so few
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_network_approximate(
+    const llmsched_network *network, const uint32_t *states, const double *likelihoods,
+    const llmsched_approximate_options *options, double *probabilities, double *errors,
+    uint64_t size, llmsched_approximation *result, llmsched_error *err);
+
 /**
  * Makes a calculator without evidence. Compiles an elimination order once; later calls allocate
  * nothing unless a joint needs more scratch than any before.
  * @return LLMSCHED_ERROR_LIMIT for a network too wide for exact answers within the context's
- * max_table
+ * max_table; llmsched_network_approximate() has answers for those too
  * @since 0.1
  */
 LLMSCHED_API llmsched_status llmsched_inference_create(const llmsched_network *network,

@@ -17,16 +17,28 @@ extern "C" {
 /** Belief about one job at a time, with scratch of its own; mutable. @since 0.1 */
 typedef struct llmsched_quantifier llmsched_quantifier;
 
+/** How the work of a stage lies inside one of its classes; values of `within`. @since 0.1 */
+enum {
+    /** Between the least and the greatest that were seen there, so that its mean holds. */
+    LLMSCHED_WITHIN_SPREAD = 0,
+    /** All of it at its mean: a sum then has few values. */
+    LLMSCHED_WITHIN_MEAN = 1
+};
+
 /** Options of a quantifier. @since 0.1 */
 typedef struct llmsched_quantifier_options {
     uint32_t size;     /**< sizeof(llmsched_quantifier_options) */
     uint32_t horizon;  /**< M: stages whose uncertainty a stage may reduce, the nearest first, 1 ..
                           8; 0: 4 */
-    uint32_t samples;  /**< draws for quantiles of remaining work; 0: 512 */
+    uint32_t samples;  /**< where a distribution is found by draws: how many; 0: 512 */
     uint32_t reserved; /**< 0 */
     uint64_t seed;     /**< of those draws */
     double
         support; /**< a state less likely than this does not count for ranges [lo, hi]; 0: 0.01 */
+    uint32_t draws;  /**< 1: distributions and quantiles by draws, also where they can be exact */
+    uint32_t within; /**< LLMSCHED_WITHIN_* */
+    uint32_t cells; /**< of the grid for sums of many values: a power of two, 64 .. 65536; 0: 512 */
+    uint32_t reserved_end; /**< 0 */
 } llmsched_quantifier_options;
 
 /** Makes a quantifier for jobs of a profile, which it shares. @since 0.1 */
@@ -120,9 +132,55 @@ LLMSCHED_API llmsched_status llmsched_quantifier_variance(llmsched_quantifier *q
                                                           uint32_t kind, double *variance,
                                                           llmsched_error *err);
 
+/** How a distribution was found; values of `form`. @since 0.1 */
+enum {
+    /** Exactly: every value that is possible, with its probability. */
+    LLMSCHED_FORM_POINTS = 1,
+    /** Exactly, but for the values' places on a grid: value_error_s says how far they moved. */
+    LLMSCHED_FORM_GRID = 2,
+    /** By draws from the posterior: the errors are those of a sample. */
+    LLMSCHED_FORM_DRAWS = 3
+};
+
+/** A distribution, and how near it is to that under the network. @since 0.1 */
+typedef struct llmsched_distribution {
+    uint32_t size;       /**< sizeof(llmsched_distribution) */
+    uint32_t form;       /**< LLMSCHED_FORM_* */
+    uint32_t count;      /**< number of its points */
+    uint32_t reserved;   /**< 0 */
+    double mean_s;       /**< its mean under the network */
+    double mean_error_s; /**< standard error of mean_s; 0: it is exact */
+    /** no value stands further than this from where it belongs, so no quantile does; 0 for points
+     * and draws */
+    double value_error_s;
+    /** of the probability up to any value: for draws its standard error at most, on a grid what may
+     * be cut off or stand further away; 0 for points. Numbers are rounded beside that, by 1e-12 or
+     * so. */
+    double level_error;
+} llmsched_distribution;
+
 /**
- * Quantiles of the remaining work, by seeded sampling from the posterior (`samples` draws; the same
- * evidence and seed give the same answer).
+ * The distribution of the remaining work under the network: exact points where the classes have one
+ * value each (LLMSCHED_WITHIN_MEAN) and few joint states, else on a grid, which keeps the mean.
+ * LLMSCHED_ERROR_LIMIT where the network is too wide for that, which takes `cells` times what a
+ * pass over its cliques does, at most four times the context's max_table in all; unless the options
+ * ask for draws.
+ * @param[in]  kind           as in llmsched_quantifier_remaining()
+ * @param[out] values         seconds, ascending
+ * @param[out] probabilities  of the values; their sum is 1
+ * @param[in]  capacity       room in both. `cells` of the options is enough for what is exact (a
+ * template of more than `cells` / 4 stages needs 8 for each), `samples` for draws
+ * @param[out] distribution   count, mean and errors
+ * @return LLMSCHED_ERROR_LIMIT also where there are more points than room; outputs are untouched
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_quantifier_distribution(
+    llmsched_quantifier *quantifier, uint32_t kind, double *values, double *probabilities,
+    uint32_t capacity, llmsched_distribution *distribution, llmsched_error *err);
+
+/**
+ * Quantiles of the remaining work: of llmsched_quantifier_distribution(), and by `samples` seeded
+ * draws where that is too wide (the same evidence and seed give the same answer).
  * @param[in]  levels     each in (0, 1), @p count of them
  * @param[out] quantiles  @p count values
  * @since 0.1
@@ -133,9 +191,21 @@ LLMSCHED_API llmsched_status llmsched_quantifier_quantiles(llmsched_quantifier *
                                                            llmsched_error *err);
 
 /**
- * Mean of the remaining critical path: longest path through the unfinished stages, a stage counting
- * its longest task, by the same sampling. @since 0.1
+ * The remaining critical path: longest path through the unfinished stages, a stage counting the
+ * mean of its longest task in its class. Exact where the unfinished stages have few joint states
+ * or lie on one path; else by `samples` draws, and the form and errors say so.
+ * @param[in]  levels        each in (0, 1), @p count of them; may be NULL with count 0
+ * @param[out] quantiles     @p count values
+ * @param[out] distribution  mean and errors
+ * @since 0.1
  */
+LLMSCHED_API llmsched_status llmsched_quantifier_path(llmsched_quantifier *quantifier,
+                                                      const double *levels, uint32_t count,
+                                                      double *quantiles,
+                                                      llmsched_distribution *distribution,
+                                                      llmsched_error *err);
+
+/** Mean of llmsched_quantifier_path(). @since 0.1 */
 LLMSCHED_API llmsched_status llmsched_quantifier_critical_path(llmsched_quantifier *quantifier,
                                                                double *mean_s, llmsched_error *err);
 

@@ -144,6 +144,15 @@ double lls_sum(const double *values, size_t n);
 /* Nearest-rank quantile of n sorted values, 0 < p <= 1. */
 double lls_quantile_sorted(const double *sorted, size_t n, double p);
 void lls_sort(double *values, size_t n);
+/* Sorts keys, and moves values along. */
+void lls_sort_pairs(double *keys, double *values, size_t n);
+
+/* --- fourier.c ------------------------------------------------------------ */
+
+/* roots: n doubles for transforms of n numbers, a power of two. */
+void lls_fourier_roots(uint32_t n, double *roots);
+/* In place: x_k becomes sum_j x_j exp(-2 pi i j k / n). */
+void lls_fourier(uint32_t n, const double *roots, double *re, double *im);
 
 /* --- text.c: text under construction, handed out as llmsched_text -------- */
 

@@ -41,3 +41,8 @@ void lls_sort(double *values, size_t n)
 {
     gsl_sort(values, 1, n);
 }
+
+void lls_sort_pairs(double *keys, double *values, size_t n)
+{
+    gsl_sort2(keys, 1, values, 1, n);
+}

@@ -62,24 +62,13 @@ static bool connect_family(lls_elimination *e, const llmsched_network *n, uint32
     return true;
 }
 
-/* Depth of each node: 1 more than its deepest parent's. Parents may have higher numbers. */
+/* Each node's place in the order of causes. */
 static void rank_nodes(const llmsched_network *n, uint32_t *ranks, uint32_t *waiting,
-                       uint32_t *queue)
+                       uint32_t *order)
 {
-    uint32_t head = 0, tail = 0;
-    for (uint32_t i = 0; i < n->count; i++) {
-        ranks[i] = 0;
-        waiting[i] = n->parent_offset[i + 1] - n->parent_offset[i];
-        if (waiting[i] == 0)
-            queue[tail++] = i;
-    }
-    while (head < tail) {
-        uint32_t node = queue[head];
-        ranks[node] = head++;
-        for (uint32_t c = n->child_offset[node]; c < n->child_offset[node + 1]; c++)
-            if (--waiting[n->children[c]] == 0)
-                queue[tail++] = n->children[c];
-    }
+    lls_network_order(n, order, waiting);
+    for (uint32_t i = 0; i < n->count; i++)
+        ranks[order[i]] = i;
 }
 
 static llmsched_status too_wide(const llmsched_network *n, llmsched_error *err)

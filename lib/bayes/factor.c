@@ -33,12 +33,12 @@ uint32_t lls_loops_build(const uint32_t *ids, const size_t *extents, uint32_t di
 
 /* --- one row --------------------------------------------------------------------- */
 
-enum operation { ASSIGN, MULTIPLY, ADD };
+enum operation { ASSIGN, MULTIPLY };
 
 /* to may be from: each entry is read before it is written. */
 static inline void apply(enum operation op, double *to, const double *from, double x)
 {
-    *to = op == ASSIGN ? x : op == MULTIPLY ? *from * x : *from + x;
+    *to = op == ASSIGN ? x : *from * x;
 }
 
 static inline void run_one(enum operation op, double *to, const double *from,
@@ -115,11 +115,6 @@ void lls_row_assign(double *row, const lls_loop *loops, uint32_t count, const do
 void lls_row_multiply(double *row, const lls_loop *loops, uint32_t count, const double *f)
 {
     run(MULTIPLY, row, row, loops, count, f);
-}
-
-void lls_row_add(double *row, const lls_loop *loops, uint32_t count, const double *f)
-{
-    run(ADD, row, row, loops, count, f);
 }
 
 double lls_row_sum(const double *row, size_t n)

@@ -49,10 +49,9 @@ typedef struct lls_scope {
 uint32_t lls_loops_build(const uint32_t *ids, const size_t *extents, uint32_t dims, lls_scope scope,
                          lls_loop *loops);
 
-/* row = / *= / += the factor, read from f on. */
+/* row = / *= the factor, read from f on. */
 void lls_row_assign(double *row, const lls_loop *loops, uint32_t count, const double *f);
 void lls_row_multiply(double *row, const lls_loop *loops, uint32_t count, const double *f);
-void lls_row_add(double *row, const lls_loop *loops, uint32_t count, const double *f);
 /* The other way: f += a * b, summed over what f does not hold. */
 void lls_row_reduce(const double *a, const double *b, const lls_loop *loops, uint32_t count,
                     double *f);

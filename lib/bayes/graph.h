@@ -34,6 +34,9 @@ static inline uint32_t lls_states(const llmsched_network *network, uint32_t node
     return network->state_offset[node + 1] - network->state_offset[node];
 }
 
+/* network.c. Parents before children; waiting: scratch of a value per node. */
+void lls_network_order(const llmsched_network *network, uint32_t *order, uint32_t *waiting);
+
 /* The product of two sizes, UINT64_MAX where it does not fit. */
 static inline uint64_t lls_times(uint64_t a, uint64_t b)
 {

@@ -45,6 +45,8 @@ static bool allocate_results(llmsched_inference *inf)
                NULL &&
            (inf->variances = lls_calloc_counted(c, t->message_size, sizeof(double), &inf->bytes)) !=
                NULL &&
+           (inf->varies = lls_calloc_counted(c, t->count, sizeof *inf->varies, &inf->bytes)) !=
+               NULL &&
            (inf->clique = lls_calloc_counted(c, t->largest_clique, sizeof(double), &inf->bytes)) !=
                NULL &&
            (inf->family = lls_calloc_counted(c, t->largest_family + 1, sizeof(double),
@@ -104,6 +106,7 @@ void llmsched_inference_destroy(llmsched_inference *inference)
     lls_free(c, inference->list);
     lls_free(c, inference->family);
     lls_free(c, inference->clique);
+    lls_free(c, inference->varies);
     lls_free(c, inference->variances);
     lls_free(c, inference->means);
     lls_free(c, inference->ratio);

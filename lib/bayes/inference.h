@@ -64,9 +64,10 @@ struct llmsched_inference {
     /* Results of distribute, and scratch. */
     double *beliefs;           /* laid out as messages */
     double *ratio;             /* one separator: belief / message */
-    double *means, *variances; /* moments: laid out as messages */
+    double *means, *variances; /* moments: where messages stand, by conditional.h's order */
+    bool *varies;              /* per bucket: it has a share in the sum in hand */
     double *clique;            /* one clique */
-    double *family;            /* one family */
+    double *family;            /* one family, or the states of one node */
     uint32_t *list;            /* buckets, or nodes */
     uint64_t bytes;            /* of all arrays up to here */
 

@@ -133,11 +133,32 @@ llmsched_status lls_inference_marginals(llmsched_inference *inference, double *o
                                         llmsched_error *err);
 
 /*
- * Mean and variance of sum over nodes of value(node, state) under the posterior, exactly: first and
- * second moments ride on the messages of one collect pass. values: laid out as marginals (offsets).
+ * Mean and variance of sum over nodes of value(node, state) under the posterior, exactly.
+ * values: laid out as marginals (offsets).
  */
 llmsched_status lls_inference_moments(llmsched_inference *inference, const double *values,
                                       double *mean, double *variance, llmsched_error *err);
+
+/* --- product.c ------------------------------------------------------------ */
+
+/* Complex numbers that are worked on together. */
+enum { LLS_LANES = 8 };
+
+/* Expectations of products under the evidence of the moment: valid until it changes. */
+typedef struct lls_products lls_products;
+
+/* shares: per node, 1: it has a factor. LLMSCHED_ERROR_LIMIT where the cost is over the limit. */
+llmsched_status lls_products_open(llmsched_inference *inference, const uint8_t *shares,
+                                  uint64_t limit, lls_products **products, llmsched_error *err);
+/* NULL is accepted. */
+void lls_products_close(lls_products *products);
+/* Complex products of one expectation, times LLS_LANES. */
+uint64_t lls_products_cost(const lls_products *products);
+/*
+ * E[prod over sharing nodes of factor(node, state) | evidence]. factors: laid out as marginals, for
+ * each state LLS_LANES real parts, then as many imaginary ones; those of other nodes are not read.
+ */
+void lls_products_expect(lls_products *products, const double *factors, double *result);
 
 /* Draws one joint state of all nodes from the posterior. states: node_count. */
 llmsched_status lls_inference_sample(llmsched_inference *inference, lls_random *random,

@@ -8,78 +8,105 @@
  *     V(x)    = sum_s P(s | x) [(g(s, x) - M(x))^2 + sum_c V_c(s, x)]
  *
  * for each separator x: the parts below different children are independent given the clique. The
- * law of total variance keeps differences of large squares out.
+ * law of total variance keeps differences of large squares out. Buckets without a share
+ * in the sum, in or below them, are left out: their M and V are 0.
  */
-#include "bayes/inference.h"
+#include "bayes/conditional.h"
 
-#include <math.h>
 #include <string.h>
 
-static void add_messages(llmsched_inference *inf, uint32_t bucket, const double *from, size_t row,
-                         double *to)
+static double weigh(const lls_conditional *c, const double *values)
 {
-    const lls_bucket *b = &inf->tree.buckets[bucket];
-    uint32_t first = b->operand + b->table_count;
-    for (uint32_t k = first; k < first + b->child_count; k++) {
-        const lls_operand *o = &inf->operands[k];
-        lls_row_add(to, o->loops, o->loop_count,
-                    from + inf->tree.buckets[inf->tree.sources[k]].message + row * o->row_stride);
+    double sum = 0.0;
+    if (c->stride == 1) /* the quick engine's, and worth a loop of its own */
+        for (size_t r = 0; r < c->count; r++)
+            sum += c->row[r] * values[r];
+    else
+        for (size_t r = 0; r < c->count; r++)
+            sum += c->row[r * c->stride] * values[r];
+    return c->sum > 0.0 ? sum / c->sum : 0.0;
+}
+
+/*
+ * Adds the means and variances of what lies below a bucket, for each state of its node, which must
+ * have state 0 in inf->list.
+ */
+static void add_below(const llmsched_inference *inf, const lls_bucket *b, size_t rows, double *g,
+                      double *spread)
+{
+    const uint32_t *children = inf->tree.sources + b->operand + b->table_count;
+    for (uint32_t k = 0; k < b->child_count; k++) {
+        if (!inf->varies[children[k]])
+            continue;
+        size_t at = inf->tree.buckets[children[k]].message +
+                    lls_separator_column(inf, children[k], inf->list);
+        for (size_t r = 0; r < rows; r++) {
+            g[r] += inf->means[at + r];
+            spread[r] += inf->variances[at + r];
+        }
     }
 }
 
-/* g into the clique scratch, and M. */
-static void bucket_mean(llmsched_inference *inf, uint32_t bucket, const double *values)
+static void settle(const llmsched_inference *inf, const lls_bucket *b, const lls_conditional *c,
+                   const double *values, double *mean, double *variance)
 {
-    const lls_bucket *b = &inf->tree.buckets[bucket];
-    const lls_bucket_state *state = &inf->states[bucket];
-    const double *clique = inf->cliques + b->clique, *message = inf->messages + b->message;
-    double *mean = inf->means + b->message;
-    uint32_t fixed = inf->observed[b->node];
-    memset(mean, 0, state->columns * sizeof *mean);
-    for (size_t r = 0; r < state->rows; r++) {
-        double *g = inf->clique + r * state->columns;
-        double value = values[fixed != LLS_NONE32 ? fixed : r];
-        for (size_t i = 0; i < state->columns; i++)
-            g[i] = value;
-        add_messages(inf, bucket, inf->means, r, g);
-        for (size_t i = 0; i < state->columns; i++)
-            mean[i] += clique[r * state->columns + i] * g[i];
+    double *g = inf->clique, *spread = inf->family;
+    for (size_t r = 0; r < c->count; r++) {
+        g[r] = values[r];
+        spread[r] = 0.0;
     }
-    for (size_t i = 0; i < state->columns; i++)
-        mean[i] = message[i] > 0.0 ? mean[i] / message[i] : 0.0;
+    add_below(inf, b, c->count, g, spread);
+    *mean = weigh(c, g);
+    for (size_t r = 0; r < c->count; r++)
+        g[r] = (g[r] - *mean) * (g[r] - *mean) + spread[r];
+    *variance = weigh(c, g);
 }
 
-static void bucket_variance(llmsched_inference *inf, uint32_t bucket)
+static void settle_bucket(llmsched_inference *inf, bool quick, uint32_t bucket,
+                          const double *values)
 {
     const lls_bucket *b = &inf->tree.buckets[bucket];
-    const lls_bucket_state *state = &inf->states[bucket];
-    const double *clique = inf->cliques + b->clique, *message = inf->messages + b->message;
-    const double *mean = inf->means + b->message;
-    double *variance = inf->variances + b->message;
-    memset(variance, 0, state->columns * sizeof *variance);
-    for (size_t r = 0; r < state->rows; r++) {
-        double *g = inf->clique + r * state->columns;
-        for (size_t i = 0; i < state->columns; i++)
-            g[i] = (g[i] - mean[i]) * (g[i] - mean[i]);
-        add_messages(inf, bucket, inf->variances, r, g);
-        for (size_t i = 0; i < state->columns; i++)
-            variance[i] += clique[r * state->columns + i] * g[i];
+    size_t columns = lls_separator_columns(inf, bucket);
+    uint32_t seen = inf->observed[b->node];
+    if (seen != LLS_NONE32)
+        values += seen;
+    lls_separator_first(inf, bucket, inf->list);
+    inf->list[b->node] = 0;
+    for (size_t i = 0; i < columns; i++) {
+        lls_conditional c = lls_conditional_at(inf, quick, bucket, inf->list);
+        settle(inf, b, &c, values, &inf->means[b->message + i], &inf->variances[b->message + i]);
+        lls_separator_next(inf, bucket, inf->list);
     }
-    for (size_t i = 0; i < state->columns; i++)
-        variance[i] = message[i] > 0.0 ? variance[i] / message[i] : 0.0;
+}
+
+/* Marks the buckets below or in which some value is not 0. */
+static void find_varying(llmsched_inference *inf, const double *values)
+{
+    memset(inf->varies, 0, inf->tree.count * sizeof *inf->varies);
+    for (uint32_t i = 0; i < inf->tree.count; i++) {
+        const lls_bucket *b = &inf->tree.buckets[i];
+        const double *own = values + inf->network->state_offset[b->node];
+        for (uint32_t s = 0; s < lls_states(inf->network, b->node); s++)
+            inf->varies[i] |= own[s] < 0.0 || own[s] > 0.0;
+        if (inf->varies[i] && b->parent != LLS_NONE32)
+            inf->varies[b->parent] = true;
+    }
 }
 
 llmsched_status lls_inference_moments(llmsched_inference *inference, const double *values,
                                       double *mean, double *variance, llmsched_error *err)
 {
-    llmsched_status status = lls_collect(inference, err);
+    bool quick = false;
+    llmsched_status status = lls_conditional_begin(inference, &quick, err);
     if (status != LLMSCHED_OK)
         return status;
     double first = 0.0, second = 0.0;
+    find_varying(inference, values);
     for (uint32_t i = 0; i < inference->tree.count; i++) {
         const lls_bucket *b = &inference->tree.buckets[i];
-        bucket_mean(inference, i, values + inference->network->state_offset[b->node]);
-        bucket_variance(inference, i);
+        if (!inference->varies[i])
+            continue;
+        settle_bucket(inference, quick, i, values + inference->network->state_offset[b->node]);
         if (b->parent == LLS_NONE32) {
             first += inference->means[b->message];
             second += inference->variances[b->message];

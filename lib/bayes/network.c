@@ -425,3 +425,19 @@ const double *llmsched_network_table(const llmsched_network *network, uint32_t n
         *count = there ? network->table_offset[node + 1] - network->table_offset[node] : 0;
     return there ? network->tables + network->table_offset[node] : NULL;
 }
+
+void lls_network_order(const llmsched_network *network, uint32_t *order, uint32_t *waiting)
+{
+    uint32_t head = 0, tail = 0;
+    for (uint32_t i = 0; i < network->count; i++) {
+        waiting[i] = network->parent_offset[i + 1] - network->parent_offset[i];
+        if (waiting[i] == 0)
+            order[tail++] = i;
+    }
+    while (head < tail) {
+        uint32_t node = order[head++];
+        for (uint32_t c = network->child_offset[node]; c < network->child_offset[node + 1]; c++)
+            if (--waiting[network->children[c]] == 0)
+                order[tail++] = network->children[c];
+    }
+}

@@ -40,6 +40,19 @@ double lls_bin_value(const llmsched_quantifier *q, uint32_t stage, uint32_t bin)
     return b->mean;
 }
 
+lls_law lls_bin_law(const llmsched_quantifier *q, uint32_t stage, uint32_t b)
+{
+    const lls_bin *bin = &q->profile->stages[stage].bins[b];
+    const llmsched_stage_evidence *e = &q->evidence[stage];
+    bool partial = e->state == LLMSCHED_EVIDENCE_PARTIAL;
+    double done = partial ? e->work_s : 0, scale = partial ? q->scale[stage] : 1;
+    double age = e->state == LLMSCHED_EVIDENCE_UNKNOWN ? 0 : e->work_s;
+    double least = (fmax(bin->minimum, age) - done) * scale;
+    double most = (fmax(bin->maximum, age) - done) * scale;
+    double mean = fmin(fmax(lls_bin_value(q, stage, b), least), most);
+    return (lls_law){least, mean, most};
+}
+
 static const double *marginal(const llmsched_quantifier *q, uint32_t stage)
 {
     return q->marginals + q->offsets[q->profile->stages[stage].work_node];

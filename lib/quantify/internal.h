@@ -9,6 +9,15 @@
 #include "base/internal.h"
 #include "llmsched/quantifier.h"
 #include "profile/internal.h"
+#include "quantify/law.h"
+
+/* A distribution over points, ascending. */
+typedef struct lls_points {
+    double *values, *probabilities;
+    uint32_t count, value_capacity, probability_capacity;
+    uint32_t form; /* LLMSCHED_FORM_* */
+    double value_error, level_error;
+} lls_points;
 
 struct llmsched_quantifier {
     llmsched_context *context;
@@ -30,9 +39,17 @@ struct llmsched_quantifier {
     uint32_t *node_stage; /* stage whose work (or choice) a node is; LLS_NONE32: a prompt */
     uint32_t *child_start, *children; /* the network's arcs */
 
+    /* Scratch of distributions: laws of the open stages' states, from the least that is possible of
+     * each stage on. */
+    lls_law *laws;   /* laid out as marginals */
+    uint8_t *shares; /* per node: its stage can be worth one thing or another */
+    lls_points points;
+    double *grid; /* scratch of grid.c */
+    uint32_t grid_capacity;
+
     /* Scratch of sampling. */
     uint32_t *states;
-    double *draws, *longest;
+    double *longest;
 };
 
 /* belief.c */
@@ -50,6 +67,42 @@ llmsched_status lls_check_kind(const llmsched_quantifier *q, uint32_t kind, cons
                                llmsched_error *err);
 /* Range of likely work of an open stage. */
 void lls_stage_range(const llmsched_quantifier *q, uint32_t stage, double *lo, double *hi);
+
+/* The same with its spread inside the bin. */
+lls_law lls_bin_law(const llmsched_quantifier *q, uint32_t stage, uint32_t bin);
+
+/* distribution.c */
+
+/* What q->laws and q->shares say together. */
+typedef struct lls_total {
+    double origin;  /* of all sums, and of the values in laws */
+    double range;   /* greatest sum above it */
+    uint32_t parts; /* stages that share */
+} lls_total;
+
+/* Room for so many points; false: no memory. */
+bool lls_points_reserve(llmsched_quantifier *q, uint32_t count);
+double lls_points_quantile(const lls_points *points, double level);
+/* Refuses levels outside (0, 1). */
+llmsched_status lls_check_levels(const double *levels, uint32_t count, const double *quantiles,
+                                 llmsched_error *err);
+/* Laws of the work of a kind, or of spans along a path. */
+lls_total lls_total_of_work(llmsched_quantifier *q, uint32_t kind);
+lls_total lls_total_of_spans(llmsched_quantifier *q);
+
+/* grid.c: q->points, of a sum on a grid. LLMSCHED_ERROR_LIMIT where that takes too long. */
+llmsched_status lls_grid_sum(llmsched_quantifier *q, const lls_total *sum, llmsched_error *err);
+
+/* joint.c: q->points, from all joint states of the stages that share, worth what value says of
+ * q->states. LLMSCHED_ERROR_LIMIT where there are too many. */
+typedef double (*lls_worth)(llmsched_quantifier *q, const void *user);
+llmsched_status lls_joint_points(llmsched_quantifier *q, lls_worth worth, const void *user,
+                                 llmsched_error *err);
+
+/* sampling.c: q->points, from draws of q->states. */
+typedef double (*lls_draw_worth)(llmsched_quantifier *q, const void *user, lls_random *random);
+llmsched_status lls_draw_points(llmsched_quantifier *q, lls_draw_worth worth, const void *user,
+                                llmsched_error *err);
 
 /* reach.c: marks unknown stages that no unfinished stage leads to as absent, in place. */
 void lls_mark_absent(const llmsched_profile *profile, llmsched_stage_evidence *evidence,

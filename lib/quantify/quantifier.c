@@ -4,12 +4,23 @@
 
 #include <string.h>
 
+#define LEAST_CELLS 64u
+#define MOST_CELLS 65536u
+#define DEFAULT_CELLS 512u
+
 static llmsched_status check_options(llmsched_quantifier_options *o, llmsched_error *err)
 {
     if (o->horizon > 8 || o->samples > (1u << 20) || !(o->support >= 0 && o->support < 1))
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "quantifier options: horizon must be at most 8, samples at most 2^20, "
                         "support in [0, 1)");
+    if (o->draws > 1 || o->within > LLMSCHED_WITHIN_MEAN || o->cells > MOST_CELLS ||
+        (o->cells & (o->cells - 1)) != 0 || (o->cells > 0 && o->cells < LEAST_CELLS))
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "quantifier options: draws must be 0 or 1, within one of "
+                        "LLMSCHED_WITHIN_*, cells a power of two from %u to %u, or 0",
+                        LEAST_CELLS, MOST_CELLS);
+    o->cells = o->cells > 0 ? o->cells : DEFAULT_CELLS;
     o->horizon = o->horizon > 0 ? o->horizon : 4;
     o->samples = o->samples > 0 ? o->samples : 512;
     o->support = o->support > 0 ? o->support : 0.01;
@@ -37,13 +48,14 @@ static bool allocate(llmsched_quantifier *q)
     q->child_start = lls_calloc(c, (size_t)nodes + 1, sizeof *q->child_start);
     q->children = lls_calloc(c, arcs, sizeof *q->children);
     q->states = lls_calloc(c, nodes, sizeof *q->states);
-    q->draws = lls_calloc(c, q->options.samples, sizeof *q->draws);
+    q->laws = lls_calloc(c, states, sizeof *q->laws);
+    q->shares = lls_calloc(c, nodes, sizeof *q->shares);
     q->scale = lls_calloc(c, stages, sizeof *q->scale);
     q->longest = lls_calloc(c, stages, sizeof *q->longest);
     return q->evidence != NULL && q->incoming != NULL && q->marginals != NULL &&
            q->values != NULL && q->queue != NULL && q->reached != NULL && q->node_stage != NULL &&
-           q->child_start != NULL && q->children != NULL && q->states != NULL && q->draws != NULL &&
-           q->scale != NULL && q->longest != NULL;
+           q->child_start != NULL && q->children != NULL && q->states != NULL && q->laws != NULL &&
+           q->shares != NULL && q->scale != NULL && q->longest != NULL;
 }
 
 /* The network's arcs from parents to children, and which stage a node stands for. */
@@ -78,8 +90,9 @@ llmsched_status llmsched_quantifier_create(const llmsched_profile *profile,
     llmsched_quantifier_options options;
     if (profile == NULL || quantifier == NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "profile and quantifier must not be NULL");
-    llmsched_status status = lls_sized_in(&options, sizeof options, given, sizeof options,
-                                          "llmsched_quantifier_options", err);
+    llmsched_status status =
+        lls_sized_in(&options, sizeof options, given, offsetof(llmsched_quantifier_options, draws),
+                     "llmsched_quantifier_options", err);
     if (status == LLMSCHED_OK)
         status = check_options(&options, err);
     if (status != LLMSCHED_OK)
@@ -121,7 +134,11 @@ void llmsched_quantifier_destroy(llmsched_quantifier *q)
     lls_free(c, q->child_start);
     lls_free(c, q->children);
     lls_free(c, q->states);
-    lls_free(c, q->draws);
+    lls_free(c, q->laws);
+    lls_free(c, q->shares);
+    lls_free(c, q->grid);
+    lls_free(c, q->points.values);
+    lls_free(c, q->points.probabilities);
     lls_free(c, q->longest);
     lls_free(c, q->scale);
     llmsched_inference_destroy(q->inference);

@@ -196,9 +196,56 @@ static void sort_sorts(void **state)
     }
 }
 
+static void test_sort_pairs(void **state)
+{
+    (void)state;
+    double keys[] = {3, -1, 2, 2.5}, values[] = {30, -10, 20, 25};
+    lls_sort_pairs(keys, values, 4);
+    for (int i = 0; i < 4; i++)
+        assert_true(values[i] == 10 * keys[i] && (i == 0 || keys[i] > keys[i - 1]));
+    lls_sort_pairs(keys, values, 0);
+}
+
+/* Against the definition, and back again. */
+static void test_fourier(void **state)
+{
+    (void)state;
+    enum { MOST = 256 };
+    double roots[MOST], x[MOST], y[MOST], re[MOST], im[MOST];
+    lls_random random;
+    lls_random_seed(&random, 12);
+    for (uint32_t n = 1; n <= MOST; n *= 2) {
+        lls_fourier_roots(n, roots);
+        for (uint32_t j = 0; j < n; j++) {
+            re[j] = x[j] = lls_random_uniform(&random) - 0.5;
+            im[j] = y[j] = lls_random_uniform(&random);
+        }
+        lls_fourier(n, roots, re, im);
+        for (uint32_t k = 0; k < n; k++) {
+            double a = 0, b = 0;
+            for (uint32_t j = 0; j < n; j++) {
+                double angle = -2 * 3.14159265358979323846 * (double)(j * k % n) / n;
+                a += x[j] * cos(angle) - y[j] * sin(angle);
+                b += x[j] * sin(angle) + y[j] * cos(angle);
+            }
+            assert_double_equal(re[k], a, 1e-13);
+            assert_double_equal(im[k], b, 1e-13);
+        }
+        for (uint32_t k = 0; k < n; k++)
+            im[k] = -im[k];
+        lls_fourier(n, roots, re, im);
+        for (uint32_t j = 0; j < n; j++) {
+            assert_double_equal(re[j] / n, x[j], 1e-14);
+            assert_double_equal(-im[j] / n, y[j], 1e-14);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sort_pairs),
+        cmocka_unit_test(test_fourier),
         cmocka_unit_test(fnv_known_vectors),
         cmocka_unit_test(splitmix_known_vectors),
         cmocka_unit_test(xoshiro_known_vectors),

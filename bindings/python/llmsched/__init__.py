@@ -11,19 +11,19 @@ from .errors import (CallbackError, ClosedError, CycleError, Error, ExistsError,
                      InternalError, InvalidError, LimitError, NotFoundError, OutOfMemoryError, ParseError,
                      StateError, VersionError)
 from .history import History, Run, RunStage
-from .network import Inference, Network
+from .network import Approximation, Inference, Network
 from .policy import By, Choice, Estimate, Policy, PolicyInfo, View, policies
 from .profile import Bin, Profile, Profiler, ProfileStage, Summary
-from .quantifier import Belief, Evidence, Quantifier, Remaining, State
+from .quantifier import Belief, Distribution, Evidence, Form, Quantifier, Remaining, State
 from .scheduler import Decision, Scheduler, Stats
 
 __version__ = _lib.llmsched_version().decode()
 
 __all__ = [
-    "Belief", "Bin", "By", "CallbackError", "Candidate", "Choice", "ClosedError", "Context", "CycleError", "Dag",
-    "DagBuilder", "Decision", "Error", "Estimate", "Evidence", "ExistsError", "History", "ImpossibleError",
-    "Inference", "InternalError", "InvalidError", "Kind", "LimitError", "Network", "NotFoundError",
-    "OutOfMemoryError", "ParseError", "Policy", "PolicyInfo", "Profile", "Profiler", "ProfileStage", "Quantifier",
-    "Remaining", "Run", "RunStage", "Scheduler", "Stage", "State", "StateError", "Stats", "Summary", "VersionError",
-    "View", "policies",
+    "Approximation", "Belief", "Bin", "By", "CallbackError", "Candidate", "Choice", "ClosedError", "Context",
+    "CycleError", "Dag", "DagBuilder", "Decision", "Distribution", "Error", "Estimate", "Evidence", "ExistsError",
+    "Form", "History", "ImpossibleError", "Inference", "InternalError", "InvalidError", "Kind", "LimitError",
+    "Network", "NotFoundError", "OutOfMemoryError", "ParseError", "Policy", "PolicyInfo", "Profile", "Profiler",
+    "ProfileStage", "Quantifier", "Remaining", "Run", "RunStage", "Scheduler", "Stage", "State", "StateError",
+    "Stats", "Summary", "VersionError", "View", "policies",
 ]

@@ -35,11 +35,16 @@ LLMSCHED_SCORE_BIC = 1
 LLMSCHED_SCORE_BDEU = 2
 LLMSCHED_ORDER_GIVEN = 1
 LLMSCHED_ORDER_FREE = 2
+LLMSCHED_WITHIN_SPREAD = 0
+LLMSCHED_WITHIN_MEAN = 1
 LLMSCHED_EVIDENCE_UNKNOWN = 0
 LLMSCHED_EVIDENCE_ABSENT = 1
 LLMSCHED_EVIDENCE_PRESENT = 2
 LLMSCHED_EVIDENCE_FINISHED = 3
 LLMSCHED_EVIDENCE_PARTIAL = 4
+LLMSCHED_FORM_POINTS = 1
+LLMSCHED_FORM_GRID = 2
+LLMSCHED_FORM_DRAWS = 3
 LLMSCHED_EVENT_HAS_ALONE = 1
 LLMSCHED_EVENT_EXECUTOR_UP = 1
 LLMSCHED_EVENT_EXECUTOR_DOWN = 2
@@ -124,6 +129,26 @@ class llmsched_learn_options(Structure):
         ("equivalent_size", c_double),
         ("max_clique", c_uint64),
         ("seed", c_uint64),
+    ]
+
+
+class llmsched_approximate_options(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("samples", c_uint64),
+        ("seed", c_uint64),
+    ]
+
+
+class llmsched_approximation(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("samples", c_uint64),
+        ("effective", c_double),
+        ("log_probability", c_double),
+        ("log_probability_error", c_double),
     ]
 
 
@@ -230,6 +255,10 @@ class llmsched_quantifier_options(Structure):
         ("reserved", c_uint32),
         ("seed", c_uint64),
         ("support", c_double),
+        ("draws", c_uint32),
+        ("within", c_uint32),
+        ("cells", c_uint32),
+        ("reserved_end", c_uint32),
     ]
 
 
@@ -265,6 +294,19 @@ class llmsched_remaining(Structure):
         ("mean_s", c_double),
         ("lo_s", c_double),
         ("hi_s", c_double),
+    ]
+
+
+class llmsched_distribution(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("form", c_uint32),
+        ("count", c_uint32),
+        ("reserved", c_uint32),
+        ("mean_s", c_double),
+        ("mean_error_s", c_double),
+        ("value_error_s", c_double),
+        ("level_error", c_double),
     ]
 
 
@@ -450,6 +492,8 @@ STRUCTS = (
     llmsched_stage,
     llmsched_table,
     llmsched_learn_options,
+    llmsched_approximate_options,
+    llmsched_approximation,
     llmsched_run_stage,
     llmsched_run,
     llmsched_profiler_options,
@@ -461,6 +505,7 @@ STRUCTS = (
     llmsched_stage_evidence,
     llmsched_stage_belief,
     llmsched_remaining,
+    llmsched_distribution,
     llmsched_executor,
     llmsched_job,
     llmsched_revealed_stage,
@@ -611,6 +656,9 @@ PROTOTYPES = {
     "llmsched_network_learn": (
         c_int32,
         (c_void_p, POINTER(llmsched_table), POINTER(llmsched_learn_options), POINTER(c_void_p), POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_network_approximate": (
+        c_int32,
+        (c_void_p, POINTER(c_uint32), POINTER(c_double), POINTER(llmsched_approximate_options), POINTER(c_double), POINTER(c_double), c_uint64, POINTER(llmsched_approximation), POINTER(llmsched_error),)),
     "llmsched_inference_create": (
         c_int32,
         (c_void_p, POINTER(c_void_p), POINTER(llmsched_error),)),
@@ -734,9 +782,15 @@ PROTOTYPES = {
     "llmsched_quantifier_variance": (
         c_int32,
         (c_void_p, c_uint32, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_quantifier_distribution": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(c_double), POINTER(c_double), c_uint32, POINTER(llmsched_distribution), POINTER(llmsched_error),)),
     "llmsched_quantifier_quantiles": (
         c_int32,
         (c_void_p, c_uint32, POINTER(c_double), c_uint32, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_quantifier_path": (
+        c_int32,
+        (c_void_p, POINTER(c_double), c_uint32, POINTER(c_double), POINTER(llmsched_distribution), POINTER(llmsched_error),)),
     "llmsched_quantifier_critical_path": (
         c_int32,
         (c_void_p, POINTER(c_double), POINTER(llmsched_error),)),

@@ -2,11 +2,31 @@
 """Discrete Bayesian networks and exact answers in them."""
 
 import ctypes
+import dataclasses
 
 from . import _generated as c
 from . import context as contexts
 from . import errors
 from ._ffi import Handle, call, decode, encode, lib, make, new, numbers, take_text
+
+
+@dataclasses.dataclass(frozen=True)
+class Approximation:
+    """How good approximate answers are."""
+
+    samples: int
+    effective: float
+    log_probability: float
+    log_probability_error: float
+
+
+def split(values, sizes):
+    """Values one after another as one tuple per size."""
+    parts, at = [], 0
+    for size in sizes:
+        parts.append(tuple(values[at : at + size]))
+        at += size
+    return parts
 
 
 class Network(Handle):
@@ -44,6 +64,27 @@ class Network(Handle):
         call(lib.llmsched_network_learn, contexts.pointer(context), table, new(c.llmsched_learn_options, **options),
              handle, score)
         return cls._adopt(handle.value), score.value
+
+    def approximate(self, states=None, likelihoods=None, **options):
+        """Marginals by weighted draws: (marginals, standard errors, Approximation).
+
+        states: {node: state}; likelihoods: {node: one number per state}. Options are the fields of
+        llmsched_approximate_options.
+        """
+        sizes = [lib.llmsched_network_state_count(self._ptr, node) for node in range(len(self))]
+        hard = numbers((states or {}).get(node, c.LLMSCHED_INDEX_NONE) for node in range(len(self)))
+        soft = None
+        if likelihoods:
+            rows = [list(likelihoods.get(node, [1.0] * sizes[node])) for node in range(len(self))]
+            if any(len(row) != size for row, size in zip(rows, sizes)):
+                raise errors.InvalidError("approximate: a likelihood is not one number per state")
+            soft = numbers((x for row in rows for x in row), ctypes.c_double)
+        p, e = (ctypes.c_double * sum(sizes))(), (ctypes.c_double * sum(sizes))()
+        result = new(c.llmsched_approximation)
+        call(lib.llmsched_network_approximate, self._ptr, hard, soft,
+             new(c.llmsched_approximate_options, **options), p, e, len(p), result)
+        return split(p, sizes), split(e, sizes), Approximation(
+            result.samples, result.effective, result.log_probability, result.log_probability_error)
 
     def to_json(self):
         return take_text(lib.llmsched_network_to_json, self._ptr)
@@ -114,7 +155,7 @@ class Inference(Handle):
         """P(node | evidence) of every node, in one pass."""
         probabilities = (ctypes.c_double * sum(self._states))()
         call(lib.llmsched_inference_marginals, self._ptr, probabilities, len(probabilities))
-        return self._split(probabilities)
+        return split(probabilities, self._states)
 
     def batch_marginals(self, jobs):
         """The same for many jobs, each with its own evidence. None for impossible evidence.
@@ -140,20 +181,13 @@ class Inference(Handle):
         ask = lib.llmsched_inference_batch_soft_marginals
         call(ask, self._ptr, numbers(states), likelihoods, len(jobs), probabilities, statuses)
         return [
-            self._split(probabilities[j * size : (j + 1) * size]) if status == c.LLMSCHED_OK else None
+            split(probabilities[j * size : (j + 1) * size], self._states) if status == c.LLMSCHED_OK else None
             for j, status in enumerate(statuses)
         ]
 
     def bytes(self):
         """What the calculator holds for the compiled network and its messages."""
         return lib.llmsched_inference_bytes(self._ptr)
-
-    def _split(self, probabilities):
-        marginals, at = [], 0
-        for states in self._states:
-            marginals.append(tuple(probabilities[at : at + states]))
-            at += states
-        return marginals
 
     def joint(self, nodes):
         """P(nodes | evidence), the first node slowest."""

@@ -46,6 +46,32 @@ class Remaining:
     hi_s: float
 
 
+class Form(enum.IntEnum):
+    """How a distribution was found."""
+
+    POINTS = c.LLMSCHED_FORM_POINTS
+    GRID = c.LLMSCHED_FORM_GRID
+    DRAWS = c.LLMSCHED_FORM_DRAWS
+
+
+@dataclasses.dataclass(frozen=True)
+class Distribution:
+    """Values ascending with their probabilities, or quantiles, and how near they are to the network's."""
+
+    form: Form
+    values: tuple
+    probabilities: tuple
+    mean_s: float
+    mean_error_s: float
+    value_error_s: float
+    level_error: float
+
+
+def _distribution(d, values, probabilities):
+    return Distribution(Form(d.form), tuple(values), tuple(probabilities), d.mean_s, d.mean_error_s,
+                        d.value_error_s, d.level_error)
+
+
 def _evidence_struct(evidence):
     has_prompt = evidence.prompt_tokens is not None
     return new(c.llmsched_stage_evidence, state=evidence.state,
@@ -62,6 +88,8 @@ class Quantifier(Handle):
     def __init__(self, profile, **options):
         super().__init__(make(lib.llmsched_quantifier_create, profile._ptr,
                               new(c.llmsched_quantifier_options, **options)))
+        self._room = max(options.get("cells") or 512, options.get("samples") or 512,
+                         8 * len(profile.dag))
 
     def set_evidence(self, evidence):
         """One Evidence for each stage of the template; replaces what was known."""
@@ -88,6 +116,23 @@ class Quantifier(Handle):
         quantiles = (ctypes.c_double * len(levels))()
         call(lib.llmsched_quantifier_quantiles, self._ptr, kind, levels, len(levels), quantiles)
         return tuple(quantiles)
+
+    def distribution(self, kind=0):
+        """The distribution of the remaining work, a Distribution."""
+        values = (ctypes.c_double * self._room)()
+        probabilities = (ctypes.c_double * self._room)()
+        d = new(c.llmsched_distribution)
+        call(lib.llmsched_quantifier_distribution, self._ptr, kind, values, probabilities,
+             self._room, d)
+        return _distribution(d, values[:d.count], probabilities[:d.count])
+
+    def path(self, levels=()):
+        """The remaining critical path: a Distribution whose values are the quantiles at the levels."""
+        levels = numbers(levels, ctypes.c_double)
+        quantiles = (ctypes.c_double * len(levels))()
+        d = new(c.llmsched_distribution)
+        call(lib.llmsched_quantifier_path, self._ptr, levels, len(levels), quantiles, d)
+        return _distribution(d, quantiles, levels)
 
     def critical_path(self):
         return self._number(lib.llmsched_quantifier_critical_path)

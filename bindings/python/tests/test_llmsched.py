@@ -162,6 +162,14 @@ class ProfileTest(unittest.TestCase):
             self.assertGreater(quantifier.variance(Kind.LLM), 0)
             low, high = quantifier.quantiles([0.1, 0.9], Kind.LLM)
             self.assertLess(low, high)
+            whole = quantifier.distribution(Kind.LLM)
+            self.assertEqual(whole.form, llmsched.Form.GRID)
+            self.assertAlmostEqual(whole.mean_s, prior.mean_s)
+            self.assertAlmostEqual(sum(whole.probabilities), 1)
+            self.assertLessEqual(max(whole.values), prior.hi_s * 1.5)
+            path = quantifier.path([0.5])
+            self.assertEqual(path.form, llmsched.Form.POINTS)
+            self.assertEqual(path.mean_s, quantifier.critical_path())
             evidence = [llmsched.Evidence() for _ in range(len(profile.dag))]
             evidence[first] = llmsched.Evidence(llmsched.State.PRESENT)
             quantifier.set_evidence(evidence)
@@ -178,6 +186,14 @@ class ProfileTest(unittest.TestCase):
         with llmsched.Network.learn(rows, names=["a", "b"])[0] as network:
             self.assertEqual(network.parents(1), (0,))
             self.assertAlmostEqual(network.table(0)[0], (3 + 5) / (7 + 10))
+            with llmsched.Inference(network) as exact:
+                exact.set_state(1, 0)
+                exact.set_likelihood(0, [0.5, 1.0])
+                p, e, how = network.approximate({1: 0}, {0: [0.5, 1.0]}, samples=20000, seed=5)
+                self.assertLess(abs(p[0][0] - exact.marginal(0)[0]), 4 * e[0][0])
+                self.assertLess(abs(how.log_probability - exact.log_probability()),
+                                4 * how.log_probability_error)
+                self.assertEqual((p[1], e[1], how.samples), ((1.0, 0.0), (0.0, 0.0), 20000))
         backward, score = llmsched.Network.learn(rows, order=llmsched.network.c.LLMSCHED_ORDER_FREE,
                                                  score=llmsched.network.c.LLMSCHED_SCORE_BDEU, equivalent_size=1.0)
         self.assertEqual(backward.node_name(1), "1")
