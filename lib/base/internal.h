@@ -139,7 +139,13 @@ uint32_t lls_random_below(lls_random *random, uint32_t bound); /* unbiased; boun
 double lls_lgamma(double x);                   /* ln Gamma(x), x > 0 */
 double lls_xlogx(double x);                    /* x ln x, 0 at 0 */
 double lls_entropy(const double *p, size_t n); /* -sum p ln p in nats, never negative */
-/* Sum with compensation (Neumaier), fixed order. */
+/* A sum with compensation (Neumaier) that can go on; zeros: nothing yet. */
+typedef struct lls_total {
+    double sum, rest;
+} lls_total;
+void lls_total_add(lls_total *total, double value);
+double lls_total_value(const lls_total *total);
+/* The same over an array, in its order. */
 double lls_sum(const double *values, size_t n);
 /* Nearest-rank quantile of n sorted values, 0 < p <= 1. */
 double lls_quantile_sorted(const double *sorted, size_t n, double p);
