@@ -146,12 +146,6 @@ llmsched_status lls_learn_network_bdeu(const llmsched_context *context, const ll
                                        uint32_t parents_stride, double ess,
                                        llmsched_network **network, llmsched_error *err);
 
-/* --- likelihood.c --------------------------------------------------------- */
-
-/* Log-likelihood of a table under a network whose nodes are its columns; a family with a missing
- * cell is left out. */
-double lls_log_likelihood(const llmsched_network *network, const lls_table *table);
-
 /* --- inference.c: beyond the public calls ----------------------------------- */
 
 /* Where each node's states begin in what follows: node_count + 1 values. */

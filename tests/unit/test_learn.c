@@ -298,11 +298,18 @@ static void test_log_likelihood(void **state)
     llmsched_network *n = NULL;
     assert_ok(lls_learn_network(context, &t, "", names, parents, counts, 1, 1.0, &n, &err), err);
     const double *x = llmsched_network_table(n, 0, NULL), *y = llmsched_network_table(n, 1, NULL);
-    assert_double_equal(lls_log_likelihood(n, &t),
-                        log(x[0]) + log(y[1]) + 2 * log(x[1]) + log(y[5]), 1e-14);
-    t.weights = weights;
-    assert_double_equal(lls_log_likelihood(n, &t),
-                        log(x[0]) + log(y[1]) + 2.5 * log(x[1]) + 0.5 * log(y[5]), 1e-14);
+    const double plain = log(x[0]) + log(y[1]) + 2 * log(x[1]) + log(y[5]);
+    const double weighted = log(x[0]) + log(y[1]) + 2.5 * log(x[1]) + 0.5 * log(y[5]);
+    for (uint32_t w = 0; w < 2; w++) {
+        lls_counts c;
+        assert_ok(lls_counts_init(&c, context, states, 2, parents, counts, 1, &err), err);
+        for (uint32_t r = 0; r < 4; r++)
+            lls_counts_add(&c, cells + (size_t)r * 2, w > 0 ? weights[r] : 1);
+        assert_double_equal(lls_counts_likelihood(&c, n, 1), w > 0 ? weighted : plain, 1e-14);
+        lls_counts_scale(&c, 0.5);
+        assert_double_equal(lls_counts_likelihood(&c, n, 2), w > 0 ? weighted : plain, 1e-14);
+        lls_counts_finish(&c);
+    }
     llmsched_network_release(n);
 }
 
