@@ -29,8 +29,19 @@ struct llmsched_context {
     llmsched_log_fn log;
     void *log_user;
     uint32_t max_stages;
+    uint32_t cpu; /* LLS_CPU_* */
     uint64_t max_table;
 };
+
+/* --- cpu.c --------------------------------------------------------------- */
+
+enum {
+    LLS_CPU_POPCNT = 1,  /* bits of a word */
+    LLS_CPU_VPOPCNT = 2, /* and of the eight words of a register of AVX-512 */
+};
+uint32_t lls_cpu_features(void);
+
+/* --- context.c ----------------------------------------------------------- */
 
 /* Each object that keeps a context holds one reference. */
 llmsched_context *lls_context_retain(const llmsched_context *context);

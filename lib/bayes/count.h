@@ -7,7 +7,7 @@
 #ifndef LLS_BAYES_COUNT_H
 #define LLS_BAYES_COUNT_H
 
-#include "bayes/score.h"
+#include "bayes/bits.h"
 
 /* Columns first .. first + count - 1 as one of `cells` states, the first column slowest. */
 typedef struct lls_column_group {
@@ -16,9 +16,11 @@ typedef struct lls_column_group {
 
 typedef struct lls_counter {
     lls_scorer *scorer;
+    lls_bits bits;
     bool plain; /* rows count 1 each; else every family goes to the scorer */
     uint32_t limit;
-    uint16_t *columns; /* those of at most `limit` states, column after column */
+    uint16_t *columns; /* NULL until a histogram is wanted; those of at most `limit` states, column
+                          after column */
     lls_column_group *groups;
     uint32_t group_count;
     uint16_t *codes;  /* of the groups, group after group; a group of one: not used */
@@ -29,7 +31,8 @@ typedef struct lls_counter {
     uint64_t *level_cells;
     uint32_t *set; /* the common parents, and room for one more */
     uint32_t depth, most;
-    uint32_t known; /* first parents whose configurations the scorer still holds */
+    uint32_t extended; /* levels that hold their configurations */
+    uint32_t known;    /* first parents whose configurations the scorer still holds */
     uint32_t child;
 } lls_counter;
 

@@ -110,6 +110,23 @@ void lls_counts_add(lls_counts *c, const uint32_t *row, double weight)
     }
 }
 
+/* Family by family, a few rows at a time: both stay in the fastest cache. */
+static void add_table(lls_counts *c, const lls_table *table)
+{
+    enum { ROWS = 128 };
+    for (size_t start = 0; start < table->rows; start += ROWS) {
+        size_t end = table->rows - start < ROWS ? table->rows : start + ROWS;
+        for (uint32_t i = 0; i < c->columns; i++) {
+            double *n = c->n + c->first[i];
+            for (size_t r = start; r < end; r++) {
+                uint64_t index = cell_index(c, table->cells + r * table->columns, i);
+                if (index != UINT64_MAX)
+                    n[index] += table->weights != NULL ? table->weights[r] : 1.0;
+            }
+        }
+    }
+}
+
 void lls_counts_scale(lls_counts *c, double factor)
 {
     for (uint64_t i = 0; i < c->first[c->columns]; i++)
@@ -182,9 +199,8 @@ static llmsched_status learn(const llmsched_context *context, const lls_table *t
     if (status == LLMSCHED_OK)
         status = lls_counts_init(&c, context, table->states, table->columns, parents, parent_count,
                                  stride, err);
-    for (size_t row = 0; status == LLMSCHED_OK && row < table->rows; row++)
-        lls_counts_add(&c, table->cells + row * table->columns,
-                       table->weights != NULL ? table->weights[row] : 1.0);
+    if (status == LLMSCHED_OK)
+        add_table(&c, table);
     if (status == LLMSCHED_OK)
         status = lls_counts_network(&c, name, names, weight, spread, 1.0, network, err);
     lls_counts_finish(&c);
