@@ -95,6 +95,7 @@ void lls_counter_finish(lls_counter *c)
     if (c->scorer == NULL)
         return;
     const llmsched_context *context = c->scorer->context;
+    lls_sums_finish(&c->sums);
     lls_bits_finish(&c->bits);
     lls_free(context, c->set);
     lls_free(context, c->level_cells);
@@ -237,10 +238,11 @@ static bool score_counts(lls_counter *c, const uint32_t *counts, uint64_t cells,
     *seen = 0;
     for (uint32_t j = 0; j < q; j++) {
         uint32_t n_j = 0;
-        for (uint32_t k = 0; k < r; k++)
+        for (uint32_t k = 0; k < r; k++) {
             n_j += counts[(size_t)j * r + k];
+            *seen += counts[(size_t)j * r + k] > 0;
+        }
         c->totals[j] = n_j;
-        *seen += n_j > 0;
         most = n_j > most ? n_j : most;
     }
     lls_memo_reach(memo_j, most);
@@ -352,7 +354,7 @@ bool lls_counter_score(lls_counter *c, const uint32_t *last, uint32_t count, dou
         return score_alone(c, NULL, plain, scores, seen);
     const lls_column_group *g = c->groups;
     bool bits = false;
-    if (plain && !begin_bits(c, last, count, &bits))
+    if (plain && count > 0 && !begin_bits(c, last, count, &bits))
         return false;
     for (uint32_t i = 0, n; i < count; i += n) {
         while (last[i] >= g->first + g->count)
@@ -363,6 +365,15 @@ bool lls_counter_score(lls_counter *c, const uint32_t *last, uint32_t count, dou
                 return false;
             n = 1;
             continue;
+        }
+        if (plain && c->depth > 1 && c->sums.sum != NULL) {
+            bool suits;
+            if (!lls_sums_score(&c->sums, c->child, c->set, c->depth, last[i], cells, &scores[i],
+                                &seen[i], &suits))
+                return false;
+            n = 1;
+            if (suits)
+                continue;
         }
         n = run_of(g, last + i, count - i);
         bool whole = plain && lls_times(g->cells, c->level_cells[c->depth]) <= c->limit;
