@@ -39,16 +39,30 @@ static const lls_bits_kernel plain = {"plain", 2, count_plain};
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
+__attribute__((target("popcnt"))) static inline uint32_t shared(uint64_t a, uint64_t b)
+{
+    return (uint32_t)__builtin_popcountll(a & b);
+}
+
+/* Half a block at a time: so many sums stay in registers. */
 __attribute__((target("popcnt"))) static void count_popcnt(const uint64_t *a, const uint64_t *b,
                                                            size_t words, size_t stride,
                                                            uint32_t blocks, uint32_t *counts)
 {
-    for (uint32_t block = 0; block < blocks; block++, b += LLS_BITS_LANES) {
-        uint32_t *to = counts + (size_t)block * LLS_BITS_LANES;
-        memset(to, 0, LLS_BITS_LANES * sizeof *to);
-        for (size_t i = 0; i < words; i++)
-            for (uint32_t k = 0; a[i] != 0 && k < LLS_BITS_LANES; k++)
-                to[k] += (uint32_t)__builtin_popcountll(a[i] & b[i * stride + k]);
+    for (uint32_t half = 0; half < 2 * blocks; half++, b += LLS_BITS_LANES / 2) {
+        uint32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
+        for (size_t i = 0; i < words; i++) {
+            const uint64_t *sets = b + i * stride;
+            sum0 += shared(a[i], sets[0]);
+            sum1 += shared(a[i], sets[1]);
+            sum2 += shared(a[i], sets[2]);
+            sum3 += shared(a[i], sets[3]);
+        }
+        uint32_t *to = counts + (size_t)half * (LLS_BITS_LANES / 2);
+        to[0] = sum0;
+        to[1] = sum1;
+        to[2] = sum2;
+        to[3] = sum3;
     }
 }
 

@@ -105,7 +105,8 @@ static void test_kernels_agree(void **state)
         for (uint32_t w = 0; w < WORDS; w++)
             for (uint32_t k = 0; k < blocks * LLS_BITS_LANES; k++)
                 for (uint32_t bit = 0; bit < 64; bit++)
-                    expected[k] += (a[w] & b[w * BLOCKS * LLS_BITS_LANES + k]) >> bit & 1;
+                    expected[k] +=
+                        (uint32_t)((a[w] & b[w * BLOCKS * LLS_BITS_LANES + k]) >> bit & 1);
         for (uint32_t i = 0; lls_bits_kernel_at(context, i) != NULL; i++) {
             uint32_t found[BLOCKS * LLS_BITS_LANES];
             lls_bits_kernel_at(context, i)
