@@ -66,14 +66,12 @@ void lls_sketch_add(lls_sketch *s, double value, double weight)
 
 void lls_sketch_scale(lls_sketch *s, double factor)
 {
-    if (s->weight * factor < LLS_LEAST_WEIGHT)
-        return;
-    s->weight *= factor;
-    s->sum.sum *= factor;
-    s->sum.rest *= factor;
+    double all = lls_fading(s->weight, factor);
+    s->weight *= all;
+    s->sum.sum *= all;
+    s->sum.rest *= all;
     for (uint32_t i = 0; i < s->count; i++)
-        if (s->cells[i].weight * factor >= LLS_LEAST_WEIGHT)
-            s->cells[i].weight *= factor;
+        s->cells[i].weight *= lls_fading(s->cells[i].weight, factor);
 }
 
 double lls_sketch_mean(const lls_sketch *s)

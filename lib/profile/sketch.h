@@ -38,4 +38,12 @@ double lls_sketch_quantile(const lls_sketch *s, double p);
 /* Weights fade to this and no further, so that a mean over nothing but old values stays one. */
 #define LLS_LEAST_WEIGHT 1e-250
 
+/* What to multiply a weight by, and all that is summed with it, in place of factor. */
+static inline double lls_fading(double weight, double factor)
+{
+    if (weight * factor >= LLS_LEAST_WEIGHT)
+        return factor;
+    return weight > LLS_LEAST_WEIGHT ? LLS_LEAST_WEIGHT / weight : 1;
+}
+
 #endif

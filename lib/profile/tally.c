@@ -117,34 +117,30 @@ static void scale_total(lls_total *total, double factor)
     total->rest *= factor;
 }
 
-/* false: the weight is as small as it gets. */
-static bool scale_weight(double *weight, double factor)
+/* A weight and what is summed with it. */
+static void scale_mean(double *weight, lls_total *total, double factor)
 {
-    if (*weight * factor < LLS_LEAST_WEIGHT)
-        return false;
-    *weight *= factor;
-    return true;
+    double by = lls_fading(*weight, factor);
+    *weight *= by;
+    scale_total(total, by);
 }
 
 static void scale_stage(lls_stage_tally *s, double factor)
 {
     s->shown *= factor;
     s->whole *= factor;
-    if (scale_weight(&s->known, factor)) {
-        scale_total(&s->work, factor);
-        scale_total(&s->span, factor);
+    scale_total(&s->span, lls_fading(s->known, factor));
+    scale_mean(&s->known, &s->work, factor);
+    for (uint32_t i = 0; s->left != NULL && i <= LLS_MOST_COUNTED; i++) {
+        s->left[i] *= lls_fading(s->left_weight[i], factor);
+        s->left_weight[i] *= lls_fading(s->left_weight[i], factor);
     }
-    for (uint32_t i = 0; s->left != NULL && i <= LLS_MOST_COUNTED; i++)
-        if (scale_weight(&s->left_weight[i], factor))
-            s->left[i] *= factor;
 }
 
-static void scale_kind(lls_kind_tally *k, double factor)
+static void scale_cell(lls_cell *c, double factor)
 {
-    if (scale_weight(&k->run_weight, factor))
-        scale_total(&k->run_work, factor);
-    if (scale_weight(&k->stage_weight, factor))
-        scale_total(&k->stage_work, factor);
+    scale_total(&c->span, lls_fading(c->weight, factor));
+    scale_mean(&c->weight, &c->sum, factor);
 }
 
 /* What the next run would weigh becomes 1. */
@@ -154,16 +150,14 @@ static void fade(lls_tally *t)
     t->fresh = 0;
     t->weight *= factor;
     t->whole *= factor;
-    for (uint32_t k = 0; k < LLS_COUNT(t->kinds); k++)
-        scale_kind(&t->kinds[k], factor);
+    for (uint32_t k = 0; k < LLS_COUNT(t->kinds); k++) {
+        scale_mean(&t->kinds[k].run_weight, &t->kinds[k].run_work, factor);
+        scale_mean(&t->kinds[k].stage_weight, &t->kinds[k].stage_work, factor);
+    }
     for (uint32_t i = 0; i < t->stage_count; i++)
         scale_stage(&t->stages[i], factor);
-    for (uint32_t i = 0; i < t->cell_count; i++) {
-        if (!scale_weight(&t->cells[i].weight, factor))
-            continue;
-        scale_total(&t->cells[i].sum, factor);
-        scale_total(&t->cells[i].span, factor);
-    }
+    for (uint32_t i = 0; i < t->cell_count; i++)
+        scale_cell(&t->cells[i], factor);
     for (uint32_t k = 0; k < 2; k++)
         for (uint32_t i = 0; i < t->remain_count; i++)
             lls_sketch_scale(&t->remains[k][i], factor);

@@ -199,6 +199,29 @@ static void test_drift_is_followed_with_the_half_life(void **state)
     }
 }
 
+/* So short a half-life that only the last run counts. */
+static void test_very_short_half_lives(void **state)
+{
+    (void)state;
+    static const double half_lives[] = {1e-300, 1e-5, 0.001, 0.005};
+    for (uint32_t i = 0; i < 4; i++) {
+        llmsched_error err = {0};
+        llmsched_profiler_options options = {.size = sizeof options, .half_life = half_lives[i]};
+        llmsched_profiler *profiler = start(&options);
+        llmsched_remainder r = {.size = sizeof r};
+        observe_constant(profiler, 1, 30);
+        observe_constant(profiler, 5, 1);
+        assert_double_equal(mean_llm(fit(profiler)), 5, 1e-12);
+        observe_constant(profiler, 2, 1);
+        llmsched_profile *p = refit(profiler);
+        assert_ok(llmsched_profile_get_remainder(p, LLMSCHED_STAGE_LLM, 0, &r, &err), err);
+        assert_double_equal(r.q10_s, 2, 1e-12);
+        assert_double_equal(r.mean_s, 2, 1e-12);
+        assert_double_equal(mean_llm(p), 2, 1e-12);
+        llmsched_profiler_destroy(profiler);
+    }
+}
+
 /* Bins and remainders that saw only what has long faded keep their means. */
 static void test_what_faded_stays_a_number(void **state)
 {
@@ -348,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_refit_of_a_fit_is_the_fit),
         cmocka_unit_test(test_weights_of_one),
         cmocka_unit_test(test_drift_is_followed_with_the_half_life),
+        cmocka_unit_test(test_very_short_half_lives),
         cmocka_unit_test(test_what_faded_stays_a_number),
         cmocka_unit_test(test_few_runs_are_kept),
         cmocka_unit_test(test_refusals),
