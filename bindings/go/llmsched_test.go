@@ -168,6 +168,30 @@ func smallProfile(t *testing.T) *Profile {
 	return profile
 }
 
+func TestRefit(t *testing.T) {
+	profiler, err := NewProfiler(newContext(t), "agent", nil, &ProfilerOptions{HalfLife: 1e9, KeepRuns: 5})
+	must(t, err)
+	defer profiler.Close()
+	for i := 0; i < 20; i++ {
+		run := Run{App: "agent", Stages: []RunStage{{Kind: LLM, Name: "act", WorkS: float64(i)}}}
+		if i == 19 {
+			run.Stages[0].Missing = MissingWork
+			run.Truncated = true
+		}
+		must(t, profiler.Observe(run))
+		_, err := profiler.Refit()
+		must(t, err)
+	}
+	profile, err := profiler.Refit()
+	must(t, err)
+	summary, err := profile.Summary()
+	must(t, err)
+	equal(t, summary.RunCount, uint64(20))
+	if summary.MeanLLMS < 8.99 || summary.MeanLLMS > 9.01 {
+		t.Fatalf("mean %g", summary.MeanLLMS)
+	}
+}
+
 func TestProfile(t *testing.T) {
 	profile := smallProfile(t)
 	equal(t, profile.Name(), "agent")

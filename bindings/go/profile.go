@@ -69,7 +69,18 @@ type RunStage struct {
 	OutputTokens float64
 	WorkS        float64
 	SpanS        float64
+	Missing      Missing // what is not known of it
 }
+
+// Missing is a sum of what is not known of a stage of a past run.
+type Missing uint32
+
+// What may be missing.
+const (
+	MissingWork   Missing = C.LLMSCHED_MISSING_WORK
+	MissingPrompt Missing = C.LLMSCHED_MISSING_PROMPT
+	MissingChoice Missing = C.LLMSCHED_MISSING_CHOICE
+)
 
 // Run is one past run, its stages in topological order.
 type Run struct {
@@ -77,6 +88,8 @@ type Run struct {
 	Job    string
 	Task   string
 	Stages []RunStage
+	// Truncated: cut short; what it does not show may have come.
+	Truncated bool
 }
 
 // Profiler collects the runs of one application.
@@ -85,6 +98,8 @@ type Profiler struct{ ptr *C.llmsched_profiler }
 // ProfilerOptions say how a profile is fitted; zero means the default.
 type ProfilerOptions struct {
 	Bins, MaxParents, MaxStages uint32
+	HalfLife                    float64 // runs after which a run weighs half as much
+	KeepRuns                    uint64  // most runs kept for the next fit
 }
 
 // NewProfiler makes a profiler; dag may be nil, options too.
@@ -105,6 +120,8 @@ func NewProfiler(context *Context, name string, dag *Dag, options *ProfilerOptio
 		o.bins = C.uint32_t(options.Bins)
 		o.max_parents = C.uint32_t(options.MaxParents)
 		o.max_stages = C.uint32_t(options.MaxStages)
+		o.half_life = C.double(options.HalfLife)
+		o.keep_runs = C.uint64_t(options.KeepRuns)
 	}
 	var a arena
 	defer a.free()
@@ -165,10 +182,14 @@ func (p *Profiler) Observe(run Run) error {
 			model: a.optional(s.Model), parents: a.uint32s(s.Parents), parent_count: C.uint32_t(len(s.Parents)),
 			tasks: C.uint32_t(s.Tasks), choice: C.uint32_t(s.Choice), prompt_tokens: C.double(s.PromptTokens),
 			output_tokens: C.double(s.OutputTokens), work_s: C.double(s.WorkS), span_s: C.double(s.SpanS),
+			missing: C.uint32_t(s.Missing),
 		}
 	}
 	r.size = C.sizeof_llmsched_run
 	r.stage_count = C.uint32_t(len(run.Stages))
+	if run.Truncated {
+		r.truncated = 1
+	}
 	r.app, r.job, r.task, r.stages = a.text(run.App), a.optional(run.Job), a.optional(run.Task), array
 	if a.err != nil {
 		return a.err
@@ -196,6 +217,21 @@ func (p *Profiler) Fit() (*Profile, error) {
 	var ptr *C.llmsched_profile
 	e := newError()
 	err := failure(C.llmsched_profiler_fit(p.ptr, &ptr, &e), &e)
+	runtime.KeepAlive(p)
+	if err != nil {
+		return nil, err
+	}
+	return adoptProfile(ptr), nil
+}
+
+// Refit gives a profile that counts the runs since the last fit, and keeps all else of it.
+func (p *Profiler) Refit() (*Profile, error) {
+	if p.ptr == nil {
+		return nil, closedError("Profiler")
+	}
+	var ptr *C.llmsched_profile
+	e := newError()
+	err := failure(C.llmsched_profiler_refit(p.ptr, &ptr, &e), &e)
 	runtime.KeepAlive(p)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,15 @@
 extern "C" {
 #endif
 
+/** What is not known of a stage of a past run; its families count the runs that show all of them.
+ * @since 0.1 */
+enum {
+    LLMSCHED_MISSING_WORK = 1,   /**< work_s and span_s are not looked at */
+    LLMSCHED_MISSING_PROMPT = 2, /**< prompt_tokens is not looked at */
+    LLMSCHED_MISSING_CHOICE = 4, /**< choice is not looked at */
+    LLMSCHED_MISSING_ALL = 7     /**< nothing but that it came */
+};
+
 /**
  * One stage of a past run. All elements of an array carry the same `size`,
  * which is also the distance between them.
@@ -36,7 +45,7 @@ typedef struct llmsched_run_stage {
     uint32_t parent_count;   /**< number of parents */
     uint32_t tasks;          /**< parallel tasks; 0: 1 */
     uint32_t choice;         /**< dynamic stages: the candidate chosen plus 1; 0: not known */
-    uint32_t reserved;       /**< 0 */
+    uint32_t missing;        /**< sum of LLMSCHED_MISSING_* */
     double prompt_tokens;    /**< over all tasks; known as soon as the stage is ready */
     double output_tokens;    /**< over all tasks */
     double work_s;           /**< sum of the tasks' alone times (batch size 1, empty machine) */
@@ -51,6 +60,9 @@ typedef struct llmsched_run {
     const char *job;      /**< id of the run; may be NULL */
     const char *task;     /**< id of its input: runs of one task share it; may be NULL */
     const llmsched_run_stage *stages; /**< in topological order: parents first */
+    uint32_t truncated; /**< 1: cut short; what it does not show may have come, and whatever still
+                             ran is to be marked as missing its work */
+    uint32_t reserved;  /**< 0 */
 } llmsched_run;
 
 /** Collects the runs of one application; mutable. @since 0.1 */
@@ -73,6 +85,10 @@ typedef struct llmsched_profiler_options {
     double common; /**< share of runs that must show a stage name for it to be a class of its own in
                       an induced template; rarer names count as one; 0: 0.2 */
     uint64_t max_clique; /**< width guard: entries of the largest clique table; 0: 20000 */
+    double half_life;    /**< after so many more runs a run weighs half as much, in all that is
+                              counted and learned; 0: runs do not fade */
+    uint64_t keep_runs;  /**< most runs kept for the next fit, the newest; beyond it only those
+                              not yet counted are kept. 0: all */
 } llmsched_profiler_options;
 
 /**
@@ -105,7 +121,7 @@ LLMSCHED_API llmsched_status llmsched_profiler_observe(llmsched_profiler *profil
                                                        const llmsched_run *run,
                                                        llmsched_error *err);
 
-/** Number of runs observed. @since 0.1 */
+/** Number of runs observed, whether or not they are still kept. @since 0.1 */
 LLMSCHED_API uint64_t llmsched_profiler_run_count(const llmsched_profiler *profiler);
 
 /**
@@ -117,6 +133,23 @@ LLMSCHED_API uint64_t llmsched_profiler_run_count(const llmsched_profiler *profi
  */
 LLMSCHED_API llmsched_status llmsched_profiler_fit(llmsched_profiler *profiler,
                                                    llmsched_profile **profile, llmsched_error *err);
+
+/**
+ * A profile of the runs so far that keeps the template, cuts and structure of the last fit: only
+ * the runs since then, or since the last refit, are counted. Costs O(new runs * variables) and the
+ * size of a profile, however many runs there were before. What is counted is what a fit would count
+ * with the same template, cuts and structure; quantiles of remainders are exact up to 1024
+ * different values, else within about a hundredth. The first call is
+ * a fit. Fit anew when stages of new names have come, when much of the work falls into a stage's
+ * first or last bin, or when the runs have doubled since the last fit; what was kept of older runs
+ * is all that a fit sees.
+ * @param[out] profile  the caller's reference; end it with llmsched_profile_release()
+ * @return LLMSCHED_ERROR_STATE without a run
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_profiler_refit(llmsched_profiler *profiler,
+                                                     llmsched_profile **profile,
+                                                     llmsched_error *err);
 
 /** Adds a reference; any thread. @since 0.1 */
 LLMSCHED_API llmsched_profile *llmsched_profile_retain(const llmsched_profile *profile);

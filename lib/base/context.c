@@ -92,6 +92,7 @@ llmsched_status llmsched_context_create(const llmsched_context_options *options,
     c->log = o.log;
     c->log_user = o.log_user;
     c->max_stages = o.max_stages ? o.max_stages : DEFAULT_MAX_STAGES;
+    c->cpu = lls_cpu_features();
     c->max_table = o.max_table ? o.max_table : DEFAULT_MAX_TABLE;
     *context = c;
     return LLMSCHED_OK;

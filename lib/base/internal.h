@@ -29,8 +29,21 @@ struct llmsched_context {
     llmsched_log_fn log;
     void *log_user;
     uint32_t max_stages;
+    uint32_t cpu; /* LLS_CPU_* */
     uint64_t max_table;
 };
+
+/* --- cpu.c --------------------------------------------------------------- */
+
+enum {
+    LLS_CPU_POPCNT = 1,  /* bits of a word */
+    LLS_CPU_VPOPCNT = 2, /* and of the eight words of a register of AVX-512 */
+    LLS_CPU_AVX2 = 4,
+    LLS_CPU_AVX512 = 8, /* its foundation */
+};
+uint32_t lls_cpu_features(void);
+
+/* --- context.c ----------------------------------------------------------- */
 
 /* Each object that keeps a context holds one reference. */
 llmsched_context *lls_context_retain(const llmsched_context *context);
@@ -139,7 +152,13 @@ uint32_t lls_random_below(lls_random *random, uint32_t bound); /* unbiased; boun
 double lls_lgamma(double x);                   /* ln Gamma(x), x > 0 */
 double lls_xlogx(double x);                    /* x ln x, 0 at 0 */
 double lls_entropy(const double *p, size_t n); /* -sum p ln p in nats, never negative */
-/* Sum with compensation (Neumaier), fixed order. */
+/* A sum with compensation (Neumaier) that can go on; zeros: nothing yet. */
+typedef struct lls_total {
+    double sum, rest;
+} lls_total;
+void lls_total_add(lls_total *total, double value);
+double lls_total_value(const lls_total *total);
+/* The same over an array, in its order. */
 double lls_sum(const double *values, size_t n);
 /* Nearest-rank quantile of n sorted values, 0 < p <= 1. */
 double lls_quantile_sorted(const double *sorted, size_t n, double p);

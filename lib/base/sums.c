@@ -9,36 +9,36 @@ double lls_xlogx(double x)
     return x > 0.0 ? x * log(x) : x == 0.0 ? 0.0 : NAN;
 }
 
-/* One step of Neumaier's summation; the sum is *sum + *rest in the end. */
-static void add_compensated(double *sum, double *rest, double value)
+/* One step of Neumaier's summation. */
+void lls_total_add(lls_total *total, double value)
 {
-    double total = *sum + value;
-    if (fabs(*sum) >= fabs(value))
-        *rest += (*sum - total) + value;
+    double sum = total->sum + value;
+    if (fabs(total->sum) >= fabs(value))
+        total->rest += (total->sum - sum) + value;
     else
-        *rest += (value - total) + *sum;
-    *sum = total;
+        total->rest += (value - sum) + total->sum;
+    total->sum = sum;
 }
 
 /* An overflowed sum has a rest of NaN, which says nothing. */
-static double finish_sum(double sum, double rest)
+double lls_total_value(const lls_total *total)
 {
-    return isfinite(sum) ? sum + rest : sum;
+    return isfinite(total->sum) ? total->sum + total->rest : total->sum;
 }
 
 double lls_sum(const double *values, size_t n)
 {
-    double sum = 0.0, rest = 0.0;
+    lls_total total = {0};
     for (size_t i = 0; i < n; i++)
-        add_compensated(&sum, &rest, values[i]);
-    return finish_sum(sum, rest);
+        lls_total_add(&total, values[i]);
+    return lls_total_value(&total);
 }
 
 double lls_entropy(const double *p, size_t n)
 {
-    double sum = 0.0, rest = 0.0;
+    lls_total total = {0};
     for (size_t i = 0; i < n; i++)
-        add_compensated(&sum, &rest, -lls_xlogx(p[i]));
-    double entropy = finish_sum(sum, rest);
+        lls_total_add(&total, -lls_xlogx(p[i]));
+    double entropy = lls_total_value(&total);
     return entropy <= 0.0 ? 0.0 : entropy;
 }

@@ -74,26 +74,20 @@ llmsched_status lls_counter_init(lls_counter *c, lls_scorer *scorer, uint32_t mo
     memset(c, 0, sizeof *c);
     c->scorer = scorer;
     c->most = most;
-    c->plain = scorer->table->weights == NULL;
+    c->plain = scorer->row_weights == NULL;
     c->limit = rows < FEWEST_CELLS ? FEWEST_CELLS : rows < MOST_CELLS ? (uint32_t)rows : MOST_CELLS;
-    size_t cells = (size_t)lls_times(rows, columns);
-    c->columns = lls_calloc(context, cells, sizeof *c->columns);
     c->groups = lls_calloc(context, columns, sizeof *c->groups);
-    c->codes = lls_calloc(context, cells, sizeof *c->codes);
     c->counts = lls_calloc(context, 2 * (size_t)c->limit, sizeof *c->counts);
     c->family = lls_calloc(context, c->limit, sizeof *c->family);
     c->totals = lls_calloc(context, c->limit, sizeof *c->totals);
     c->levels = lls_calloc(context, (size_t)lls_times(rows, (uint64_t)most + 1), sizeof *c->levels);
     c->level_cells = lls_calloc(context, (size_t)most + 1, sizeof *c->level_cells);
     c->set = lls_calloc(context, (size_t)most + 1, sizeof *c->set);
-    if (c->columns == NULL || c->groups == NULL || c->codes == NULL || c->counts == NULL ||
-        c->family == NULL || c->totals == NULL || c->levels == NULL || c->level_cells == NULL ||
-        c->set == NULL)
+    if (c->groups == NULL || c->counts == NULL || c->family == NULL || c->totals == NULL ||
+        c->levels == NULL || c->level_cells == NULL || c->set == NULL)
         return lls_fail_memory(err);
-    fill_columns(c);
     form_groups(c);
-    fill_codes(c);
-    return LLMSCHED_OK;
+    return c->plain ? lls_bits_init(&c->bits, scorer, err) : LLMSCHED_OK;
 }
 
 void lls_counter_finish(lls_counter *c)
@@ -101,6 +95,8 @@ void lls_counter_finish(lls_counter *c)
     if (c->scorer == NULL)
         return;
     const llmsched_context *context = c->scorer->context;
+    lls_sums_finish(&c->sums);
+    lls_bits_finish(&c->bits);
     lls_free(context, c->set);
     lls_free(context, c->level_cells);
     lls_free(context, c->levels);
@@ -117,25 +113,48 @@ void lls_counter_finish(lls_counter *c)
 
 /* Beyond the limit no histogram is made, so the codes are not needed; likewise where rows have
  * gaps. */
-static void extend(lls_counter *c, uint32_t column, uint64_t before)
+static void extend(lls_counter *c, uint32_t depth)
 {
     size_t rows = c->scorer->table->rows;
+    uint32_t column = depth > 0 ? c->set[depth - 1] : c->child;
     const uint16_t *from = c->columns + (size_t)column * rows;
-    uint16_t *to = c->levels + c->depth * rows;
-    if (lls_times(before, c->scorer->table->states[column]) > c->limit)
+    uint16_t *to = c->levels + depth * rows;
+    if (c->level_cells[depth] > c->limit)
         return;
-    if (c->depth == 0)
+    if (depth == 0)
         memcpy(to, from, rows * sizeof *to);
-    for (size_t r = 0; c->depth > 0 && r < rows; r++)
-        to[r] = (uint16_t)(from[r] * before + to[r - rows]);
+    for (size_t r = 0; depth > 0 && r < rows; r++)
+        to[r] = (uint16_t)(from[r] * c->level_cells[depth - 1] + to[r - rows]);
+}
+
+/* All that histograms over the rows need, as late as they are needed. false: no memory. */
+static bool prepare(lls_counter *c)
+{
+    const llmsched_context *context = c->scorer->context;
+    size_t cells = (size_t)lls_times(c->scorer->table->rows, c->scorer->table->columns);
+    if (c->codes == NULL) {
+        uint16_t *columns = lls_calloc(context, cells, sizeof *columns);
+        uint16_t *codes = lls_calloc(context, cells, sizeof *codes);
+        if (columns == NULL || codes == NULL) {
+            lls_free(context, columns);
+            lls_free(context, codes);
+            return false;
+        }
+        c->columns = columns;
+        c->codes = codes;
+        fill_columns(c);
+        fill_codes(c);
+    }
+    while (c->extended <= c->depth)
+        extend(c, c->extended++);
+    return true;
 }
 
 void lls_counter_begin(lls_counter *c, uint32_t child)
 {
-    c->depth = c->known = 0;
+    c->depth = c->known = c->extended = 0;
     c->child = child;
     c->level_cells[0] = c->scorer->table->states[child];
-    extend(c, child, 1);
 }
 
 void lls_counter_push(lls_counter *c, uint32_t parent)
@@ -145,7 +164,8 @@ void lls_counter_push(lls_counter *c, uint32_t parent)
         c->known = c->depth;
     c->set[c->depth++] = parent;
     c->level_cells[c->depth] = lls_times(before, c->scorer->table->states[parent]);
-    extend(c, parent, before);
+    if (c->extended > c->depth)
+        c->extended = c->depth;
 }
 
 void lls_counter_pop(lls_counter *c)
@@ -218,10 +238,11 @@ static bool score_counts(lls_counter *c, const uint32_t *counts, uint64_t cells,
     *seen = 0;
     for (uint32_t j = 0; j < q; j++) {
         uint32_t n_j = 0;
-        for (uint32_t k = 0; k < r; k++)
+        for (uint32_t k = 0; k < r; k++) {
             n_j += counts[(size_t)j * r + k];
+            *seen += counts[(size_t)j * r + k] > 0;
+        }
         c->totals[j] = n_j;
-        *seen += n_j > 0;
         most = n_j > most ? n_j : most;
     }
     lls_memo_reach(memo_j, most);
@@ -262,7 +283,13 @@ static bool score_alone(lls_counter *c, const uint32_t *last, bool plain, double
     uint32_t size = c->depth;
     uint64_t stride = c->level_cells[c->depth];
     uint64_t cells = last != NULL ? lls_times(stride, c->scorer->table->states[*last]) : stride;
+    if (plain && last == NULL && c->depth == 0 && c->bits.kernel != NULL && cells <= c->limit) {
+        lls_bits_single(&c->bits, c->child, c->counts);
+        return score_counts(c, c->counts, cells, score, seen);
+    }
     if (plain && cells <= c->limit) {
+        if (!prepare(c))
+            return false;
         if (last != NULL)
             count(c, c->columns + *last * c->scorer->table->rows, (uint32_t)cells,
                   (uint32_t)stride);
@@ -293,6 +320,8 @@ static bool score_group(lls_counter *c, const lls_column_group *g, const uint32_
 {
     uint32_t stride = (uint32_t)c->level_cells[c->depth];
     const uint32_t *states = c->scorer->table->states;
+    if (!prepare(c))
+        return false;
     count(c, c->codes + (size_t)(g - c->groups) * c->scorer->table->rows, g->cells * stride,
           stride);
     for (uint32_t i = 0; i < n; i++) {
@@ -303,6 +332,20 @@ static bool score_group(lls_counter *c, const lls_column_group *g, const uint32_
     return true;
 }
 
+/* Counts all of the columns by bits, those with gaps too, of which nothing is taken. */
+static bool begin_bits(lls_counter *c, const uint32_t *last, uint32_t count, bool *suits)
+{
+    uint32_t parent = c->depth > 0 ? c->set[0] : LLS_NONE32;
+    *suits = c->depth <= 1 && lls_bits_suit(&c->bits, c->child, parent);
+    return !*suits || lls_bits_count(&c->bits, c->child, parent, last[0], last[count - 1]);
+}
+
+static bool score_bits(lls_counter *c, uint32_t last, uint64_t cells, double *score, uint64_t *seen)
+{
+    lls_bits_take(&c->bits, last, c->counts);
+    return score_counts(c, c->counts, cells, score, seen);
+}
+
 bool lls_counter_score(lls_counter *c, const uint32_t *last, uint32_t count, double *scores,
                        uint64_t *seen)
 {
@@ -310,9 +353,28 @@ bool lls_counter_score(lls_counter *c, const uint32_t *last, uint32_t count, dou
     if (last == NULL)
         return score_alone(c, NULL, plain, scores, seen);
     const lls_column_group *g = c->groups;
+    bool bits = false;
+    if (plain && count > 0 && !begin_bits(c, last, count, &bits))
+        return false;
     for (uint32_t i = 0, n; i < count; i += n) {
         while (last[i] >= g->first + g->count)
             g++;
+        uint64_t cells = lls_times(c->level_cells[c->depth], c->scorer->table->states[last[i]]);
+        if (bits && cells <= c->limit && !c->scorer->gaps[last[i]]) {
+            if (!score_bits(c, last[i], cells, &scores[i], &seen[i]))
+                return false;
+            n = 1;
+            continue;
+        }
+        if (plain && c->depth > 1 && c->sums.sum != NULL) {
+            bool suits;
+            if (!lls_sums_score(&c->sums, c->child, c->set, c->depth, last[i], cells, &scores[i],
+                                &seen[i], &suits))
+                return false;
+            n = 1;
+            if (suits)
+                continue;
+        }
         n = run_of(g, last + i, count - i);
         bool whole = plain && lls_times(g->cells, c->level_cells[c->depth]) <= c->limit;
         for (uint32_t m = 0; m < g->count && n > 1; m++)

@@ -7,7 +7,8 @@
 #ifndef LLS_BAYES_COUNT_H
 #define LLS_BAYES_COUNT_H
 
-#include "bayes/score.h"
+#include "bayes/bits.h"
+#include "bayes/sums.h"
 
 /* Columns first .. first + count - 1 as one of `cells` states, the first column slowest. */
 typedef struct lls_column_group {
@@ -16,9 +17,12 @@ typedef struct lls_column_group {
 
 typedef struct lls_counter {
     lls_scorer *scorer;
-    bool plain; /* rows count 1 each; else every family goes to the scorer */
+    lls_bits bits; /* for small families */
+    lls_sums sums; /* for large ones, where the caller has made them */
+    bool plain;    /* rows count 1 each; else every family goes to the scorer */
     uint32_t limit;
-    uint16_t *columns; /* those of at most `limit` states, column after column */
+    uint16_t *columns; /* NULL until a histogram is wanted; those of at most `limit` states, column
+                          after column */
     lls_column_group *groups;
     uint32_t group_count;
     uint16_t *codes;  /* of the groups, group after group; a group of one: not used */
@@ -29,7 +33,8 @@ typedef struct lls_counter {
     uint64_t *level_cells;
     uint32_t *set; /* the common parents, and room for one more */
     uint32_t depth, most;
-    uint32_t known; /* first parents whose configurations the scorer still holds */
+    uint32_t extended; /* levels that hold their configurations */
+    uint32_t known;    /* first parents whose configurations the scorer still holds */
     uint32_t child;
 } lls_counter;
 
@@ -46,7 +51,7 @@ void lls_counter_push(lls_counter *c, uint32_t parent);
 void lls_counter_pop(lls_counter *c);
 /*
  * Scores of the child with the common parents and each of these columns (ascending) in turn, and
- * the numbers of parent configurations that some row shows (0: not known). last NULL, count 1: the
+ * the numbers of cells that some row shows (0: not known). last NULL, count 1: the
  * common parents alone. false: no memory.
  */
 bool lls_counter_score(lls_counter *c, const uint32_t *last, uint32_t count, double *scores,

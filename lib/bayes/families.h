@@ -10,7 +10,8 @@
 /*
  * What the caller decides and takes. pick: indices into the allowed columns, ascending.
  * may_matter: false promises that neither the set nor any set that contains it is wanted.
- * take: seen is the number of configurations with a row, 0 where it is not known; false: no memory.
+ * take: seen is the number of the family's cells with a row, 0 where it is not known; false: no
+ * memory.
  */
 typedef struct lls_family_visitor {
     void *user;

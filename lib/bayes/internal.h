@@ -95,10 +95,41 @@ llmsched_status lls_learn_structure(const llmsched_context *context, const lls_t
 llmsched_status lls_learn_free(const llmsched_context *context, const lls_table *table,
                                const lls_learn_options *options, uint32_t *parents,
                                uint32_t *parent_count, double *score, llmsched_error *err);
+/* --- parameters.c: tables for a given structure ------------------------------ */
+
 /*
- * Posterior-mean tables (N_ijk + prior / r) / (N_ij + prior) for a given structure, complete for
- * every parent configuration. Rows with a missing cell in the family are left out of that family.
+ * How often each cell of each family was seen; rows may be added at any time. A row with a missing
+ * cell counts in no family that has it.
  */
+typedef struct lls_counts {
+    const llmsched_context *context;
+    uint32_t columns, stride;
+    uint32_t *states, *parents, *parent_count; /* parents: columns * stride */
+    uint64_t *first;                           /* per column: where its family begins in n */
+    double *n;                                 /* parents[0] slowest, own state fastest */
+} lls_counts;
+
+/* No rows yet; everything is copied. A family of more than max_table cells is refused. */
+llmsched_status lls_counts_init(lls_counts *c, const llmsched_context *context,
+                                const uint32_t *states, uint32_t columns, const uint32_t *parents,
+                                const uint32_t *parent_count, uint32_t stride, llmsched_error *err);
+/* Zeros are accepted. */
+void lls_counts_finish(lls_counts *c);
+void lls_counts_add(lls_counts *c, const uint32_t *row, double weight);
+/* All that was counted so far weighs so many times as much. */
+void lls_counts_scale(lls_counts *c, double factor);
+/*
+ * Posterior-mean tables, complete for every parent configuration: (N_ijk + prior / r) / (N_ij +
+ * prior), counts taken `scale` times. spread: prior is that of the whole table of q configurations
+ * (BDeu), prior / q of each.
+ */
+llmsched_status lls_counts_network(const lls_counts *c, const char *name, const char *const *names,
+                                   double prior, bool spread, double scale,
+                                   llmsched_network **network, llmsched_error *err);
+/* ln P(rows) under a network of this structure, counts taken `scale` times. */
+double lls_counts_likelihood(const lls_counts *c, const llmsched_network *network, double scale);
+
+/* All of it for a table. */
 llmsched_status lls_learn_network(const llmsched_context *context, const lls_table *table,
                                   const char *name, const char *const *names,
                                   const uint32_t *parents, const uint32_t *parent_count,
@@ -114,12 +145,6 @@ llmsched_status lls_learn_network_bdeu(const llmsched_context *context, const ll
                                        const uint32_t *parents, const uint32_t *parent_count,
                                        uint32_t parents_stride, double ess,
                                        llmsched_network **network, llmsched_error *err);
-
-/* --- likelihood.c --------------------------------------------------------- */
-
-/* Log-likelihood of a table under a network whose nodes are its columns; a family with a missing
- * cell is left out. */
-double lls_log_likelihood(const llmsched_network *network, const lls_table *table);
 
 /* --- inference.c: beyond the public calls ----------------------------------- */
 

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bayes/kernels.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#include <cpuid.h>
-#endif
-
 /*
  * Doubles anywhere in memory. Eight lanes are as many registers as that takes, said in the code:
  * compilers that are given vectors longer than a register keep them in memory. Lanes do not meet,
@@ -54,49 +50,36 @@ typedef double lls_vector2 __attribute__((vector_size(16), aligned(8), may_alias
 #undef LLS_TARGET
 #undef LLS_WIDTH
 
-/* Which registers the operating system saves: without its help they cannot be used. */
-static uint32_t saved_registers(void)
+static uint32_t best_set(const llmsched_context *context)
 {
-    uint32_t low, high;
-    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return low;
+    if ((context->cpu & LLS_CPU_AVX2) == 0)
+        return 0;
+    return (context->cpu & LLS_CPU_AVX512) != 0 ? 2 : 1;
 }
 
-/* Asked anew each time, because the library keeps no globals. 0: plain, 1: AVX2, 2: AVX-512. */
-static uint32_t best_set(void)
-{
-    enum { XSAVE = 1 << 27, AVX2 = 1 << 5, AVX512F = 1 << 16, YMM = 0x6, ZMM = 0xe6 };
-    uint32_t a, b, c, d;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & XSAVE) == 0)
-        return 0;
-    uint32_t saved = saved_registers();
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (saved & YMM) != YMM || (b & AVX2) == 0)
-        return 0;
-    return (saved & ZMM) == ZMM && (b & AVX512F) != 0 ? 2 : 1;
-}
-
-const lls_kernels *lls_kernels_at(uint32_t index)
+const lls_kernels *lls_kernels_at(const llmsched_context *context, uint32_t index)
 {
     const lls_kernels *const sets[] = {&lls_plain_kernels, &lls_avx2_kernels, &lls_avx512_kernels};
-    return index <= best_set() ? sets[index] : NULL;
+    return index <= best_set(context) ? sets[index] : NULL;
 }
 
-const lls_kernels *lls_kernels_best(void)
+const lls_kernels *lls_kernels_best(const llmsched_context *context)
 {
-    return lls_kernels_at(best_set());
+    return lls_kernels_at(context, best_set(context));
 }
 
 #else
 
 /* NEON is part of the baseline where it exists: the plain set is compiled for it. */
-const lls_kernels *lls_kernels_at(uint32_t index)
+const lls_kernels *lls_kernels_at(const llmsched_context *context, uint32_t index)
 {
+    LLS_UNUSED(context);
     return index == 0 ? &lls_plain_kernels : NULL;
 }
 
-const lls_kernels *lls_kernels_best(void)
+const lls_kernels *lls_kernels_best(const llmsched_context *context)
 {
-    return &lls_plain_kernels;
+    return lls_kernels_at(context, 0);
 }
 
 #endif

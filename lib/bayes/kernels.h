@@ -51,8 +51,8 @@ typedef struct lls_kernels {
 } lls_kernels;
 
 /* Those that this machine can run: 0 is the plainest, the last one the best; NULL beyond it. */
-const lls_kernels *lls_kernels_at(uint32_t index);
-const lls_kernels *lls_kernels_best(void);
+const lls_kernels *lls_kernels_at(const llmsched_context *context, uint32_t index);
+const lls_kernels *lls_kernels_best(const llmsched_context *context);
 
 /* Adds a faster loop; neighbours that step evenly in both tables merge. */
 static inline void lls_axes_push(lls_axes *axes, size_t extent, size_t a, size_t b)

@@ -5,7 +5,10 @@
  * beat a subset of itself is not counted:
  *
  *     BIC(P)  <= -penalty(P), which falls as P grows;
- *     BDeu(P) <= -ln(r) * configurations of P that some row shows, which grow with P.
+ *     BDeu(P) <= -ln(r) * cells of the family that some row shows, which grow with P:
+ *
+ * the first row of a configuration has probability 1/r, the first one to show another of the
+ * child's states in it less, and no row more than 1 (Correia, Cussens, de Campos 2020).
  */
 #include "bayes/free_order.h"
 
@@ -15,8 +18,10 @@
 #include <string.h>
 
 /* More families than this, or more cells to read, are left to the search. BIC's bound leaves few of
- * the large families to be counted, BDeu's leaves many. */
-static const double MOST_FAMILIES = 4e6, MOST_READS_BIC = 4e10, MOST_READS_BDEU = 2e9;
+ * the large families to be counted, BDeu's leaves many, whose columns are counted once for all
+ * children where every row shows all of them and counts alike. */
+static const double MOST_FAMILIES = 4e6, MOST_READS_BIC = 4e10, MOST_READS_BDEU = 2e9,
+                    MOST_READS_SHARED = 5e9;
 
 /* A parent set that beats all its subsets. */
 typedef struct improvement {
@@ -37,14 +42,22 @@ typedef struct optimum {
     uint8_t *last;
 } optimum;
 
+static double most_reads(const lls_table *t, lls_score score)
+{
+    if (score == LLS_SCORE_BIC)
+        return MOST_READS_BIC;
+    bool shared = t->weights == NULL;
+    for (size_t i = 0; shared && i < t->rows * t->columns; i++)
+        shared = t->cells[i] != LLS_STATE_MISSING;
+    return shared ? MOST_READS_SHARED : MOST_READS_BDEU;
+}
+
 bool lls_optimum_feasible(const lls_table *table, lls_score score, uint32_t max_parents)
 {
     if (table->columns > LLS_OPTIMUM_COLUMNS)
         return false;
     double families = table->columns * lls_family_count(table->columns, max_parents);
-    return families <= MOST_FAMILIES &&
-           families * (double)table->rows <=
-               (score == LLS_SCORE_BIC ? MOST_READS_BIC : MOST_READS_BDEU);
+    return families <= MOST_FAMILIES && families * (double)table->rows <= most_reads(table, score);
 }
 
 /* The set without the bit of a column that it lacks, closed up. */
@@ -190,6 +203,8 @@ llmsched_status lls_optimum(lls_families *families, lls_structure *to, llmsched_
     if (o.within == NULL || o.hopeless == NULL || o.first == NULL || o.best == NULL ||
         o.last == NULL)
         status = lls_fail_memory(err);
+    if (status == LLMSCHED_OK && families->scorer.score == LLS_SCORE_BDEU && families->most > 2)
+        status = lls_sums_init(&families->counter.sums, &families->scorer, families->most + 1, err);
     for (uint32_t child = 0; child < n && status == LLMSCHED_OK; child++)
         if (!score_child(&o, child))
             status = lls_fail_memory(err);

@@ -299,7 +299,7 @@ llmsched_status lls_posterior_compile(llmsched_inference *inference, llmsched_er
         return LLMSCHED_OK;
     if (!allocate(p, tree, n))
         return lls_fail_memory(err);
-    p->kernels = lls_kernels_best();
+    p->kernels = lls_kernels_best(inference->context);
     for (uint32_t i = 0; i < p->count; i++)
         place_step(inference, i, &dim);
     place_children(inference, p);

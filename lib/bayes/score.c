@@ -23,6 +23,14 @@ static void copy_columns(lls_scorer *s)
     }
 }
 
+static bool all_ones(const lls_table *t)
+{
+    for (size_t r = 0; t->weights != NULL && r < t->rows; r++)
+        if (t->weights[r] != 1.0)
+            return false;
+    return true;
+}
+
 llmsched_status lls_scorer_init(lls_scorer *s, const llmsched_context *context,
                                 const lls_table *table, lls_score score, double ess,
                                 uint32_t max_parents, llmsched_error *err)
@@ -34,6 +42,7 @@ llmsched_status lls_scorer_init(lls_scorer *s, const llmsched_context *context,
     s->ess = ess;
     s->levels = max_parents > 0 ? max_parents : 1;
     size_t cells = (size_t)lls_times(table->rows, table->columns);
+    s->row_weights = all_ones(table) ? NULL : table->weights;
     s->total = table->weights != NULL ? lls_sum(table->weights, table->rows) : (double)table->rows;
     s->tie = 1e-13 * (1.0 + lls_xlogx(fmax(s->total, 1.0)));
     s->cells = lls_calloc(context, cells, sizeof *s->cells);
@@ -91,7 +100,7 @@ static void extend_prefix(lls_scorer *s, uint32_t level, uint32_t parent)
 static bool reserve(lls_scorer *s, uint32_t cells, uint32_t configurations)
 {
     const llmsched_context *c = s->context;
-    bool weighted = s->table->weights != NULL;
+    bool weighted = s->row_weights != NULL;
     uint32_t *capacity = weighted ? &s->weight_capacity : &s->cell_capacity;
     uint32_t before = *capacity, marked = s->mark_capacity;
     if (weighted) {
@@ -130,7 +139,7 @@ static uint32_t count_with_gaps(lls_scorer *s, uint32_t child, const uint32_t *b
                                 const uint32_t *last, uint32_t last_states)
 {
     const uint32_t *own = lls_scorer_column(s, child);
-    const double *weights = s->table->weights;
+    const double *weights = s->row_weights;
     uint32_t r = s->table->states[child], found = 0;
     for (size_t row = 0; row < s->table->rows; row++) {
         uint32_t j = before != NULL ? before[row] : 0;
@@ -167,7 +176,7 @@ lls_memo *lls_memo_of(lls_scorer *s, double alpha, const lls_memo *keep)
     if (m->values == NULL) {
         size_t most = s->table->rows < LLS_MEMO_SIZE ? s->table->rows + 1 : LLS_MEMO_SIZE;
         /* Weights may make counts larger than rows. */
-        most = s->table->weights != NULL ? LLS_MEMO_SIZE : most;
+        most = s->row_weights != NULL ? LLS_MEMO_SIZE : most;
         m->values = lls_calloc(s->context, most, sizeof *m->values);
     }
     if (m->values == NULL)
@@ -208,7 +217,7 @@ double lls_memo_value(lls_memo *m, double n)
 static double take_count(lls_scorer *s, size_t cell)
 {
     double n = 0.0;
-    if (s->table->weights != NULL) {
+    if (s->row_weights != NULL) {
         n = s->weights[cell];
         s->weights[cell] = 0.0;
     } else {
@@ -262,7 +271,7 @@ static uint32_t count_rows(lls_scorer *s, uint32_t child, const uint32_t *parent
     const uint32_t *before = count > 1 ? s->prefixes + (count - 2) * s->table->rows : NULL;
     const uint32_t *last = count > 0 ? lls_scorer_column(s, parents[count - 1]) : NULL;
     uint32_t last_states = count > 0 ? s->table->states[parents[count - 1]] : 1;
-    if (gaps || s->table->weights != NULL)
+    if (gaps || s->row_weights != NULL)
         return count_with_gaps(s, child, before, last, last_states);
     return count_whole(s, child, before, last, last_states);
 }

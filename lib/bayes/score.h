@@ -41,9 +41,10 @@ typedef struct lls_scorer {
     const lls_table *table;
     lls_score score;
     double ess;
-    double total;       /* N */
-    uint32_t *cells;    /* column after column */
-    bool *gaps;         /* per column: has missing cells */
+    double total;              /* N */
+    const double *row_weights; /* NULL: 1 each, also where the table says so */
+    uint32_t *cells;           /* column after column */
+    bool *gaps;                /* per column: has missing cells */
     uint32_t *prefixes; /* per level: the configuration of the parents before, by row; LLS_NONE32: a
                            gap */
     uint32_t levels;    /* of prefixes */

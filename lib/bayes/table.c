@@ -23,14 +23,19 @@ static llmsched_status check_cells(const lls_table *t, llmsched_error *err)
             return lls_fail(err, LLMSCHED_ERROR_INVALID,
                             "learn: column %u has %u states, expected 1 to %u", c, t->states[c],
                             LLS_MAX_STATES);
-    for (size_t r = 0; r < t->rows; r++)
-        for (uint32_t c = 0; c < t->columns; c++) {
+    for (size_t r = 0; r < t->rows; r++) {
+        const uint32_t *row = t->cells + r * t->columns;
+        uint32_t bad = 0;
+        for (uint32_t c = 0; c < t->columns; c++)
+            bad |= row[c] >= t->states[c] && row[c] != LLS_STATE_MISSING;
+        for (uint32_t c = 0; bad && c < t->columns; c++) {
             uint32_t cell = t->cells[r * t->columns + c];
             if (cell != LLS_STATE_MISSING && cell >= t->states[c])
                 return lls_fail(err, LLMSCHED_ERROR_INVALID,
                                 "learn: row %zu, column %u: state %u, but the column has %u states",
                                 r, c, cell, t->states[c]);
         }
+    }
     return LLMSCHED_OK;
 }
 

@@ -92,6 +92,7 @@ typedef struct lls_seen_stage {
     uint32_t name;                       /* number of the name in the profiler's table */
     uint32_t parent_start, parent_count; /* in seen_run.parents: places in the order of revealing */
     uint32_t choice;
+    uint32_t missing; /* LLMSCHED_MISSING_*; what is missing is 0 */
     double prompt_tokens, work, span;
 } lls_seen_stage;
 
@@ -100,16 +101,23 @@ typedef struct lls_seen_run {
     lls_seen_stage *stages; /* in the order in which they are revealed when each starts as soon as
                                it is ready */
     uint32_t *parents;
+    bool truncated;
 } lls_seen_run;
+
+typedef struct lls_tally lls_tally;
 
 struct llmsched_profiler {
     llmsched_context *context;
     char *name;
     llmsched_dag *dag;                 /* NULL: to be induced */
     llmsched_profiler_options options; /* defaults filled in */
-    lls_seen_run *runs;
-    uint32_t run_count, run_capacity;
-    lls_map name_numbers; /* stage name -> number */
+    lls_seen_run *runs; /* those kept, oldest first, from place run_first of the array */
+    uint32_t run_count, run_first, run_capacity;
+    uint32_t counted;        /* of these: in the tally */
+    uint64_t observed;       /* in all */
+    llmsched_profile *shape; /* of the last fit: template, cuts, structure; NULL before */
+    lls_tally *tally;        /* of the same */
+    lls_map name_numbers;    /* stage name -> number */
     char **names;
     uint32_t name_count, name_capacity;
 };
@@ -124,38 +132,68 @@ llmsched_status lls_induce_dag(const llmsched_profiler *profiler, llmsched_dag *
 
 /* match.c: which template stage each stage of each run is. */
 typedef struct lls_matching {
-    uint32_t *start;    /* [run]: where its stages begin in stage_of; run_count + 1 values */
+    uint32_t first;     /* run */
+    uint32_t *start;    /* [run - first]: where its stages begin in stage_of, and the end */
     uint32_t *stage_of; /* by place in the order of revealing; LLS_NONE32: none */
 } lls_matching;
 
+/* The runs from `first` on. */
 llmsched_status lls_match(const llmsched_profiler *profiler, const llmsched_profile *profile,
-                          lls_matching *matching, llmsched_error *err);
+                          uint32_t first, lls_matching *matching, llmsched_error *err);
+const uint32_t *lls_matched(const lls_matching *matching, uint32_t run);
 void lls_matching_free(const llmsched_context *context, lls_matching *matching);
 
-/* summarise.c: presence, means, bins, successors of a profile whose dag and classes are set. */
-llmsched_status lls_summarise(const llmsched_profiler *profiler, const lls_matching *matching,
-                              llmsched_profile *profile, llmsched_error *err);
-/* What run r did in template stage t, summed over the stages matched to it. */
+/* What a run did in a template stage, summed over the stages matched to it. */
 typedef struct lls_amount {
     bool present;
+    uint32_t missing; /* LLMSCHED_MISSING_* */
     uint32_t choice;
     double work, span, prompt;
 } lls_amount;
 /* amounts: stage_count of them. */
-void lls_run_amounts(const llmsched_profiler *profiler, const lls_matching *matching, uint32_t run,
-                     uint32_t stage_count, lls_amount *amounts);
+void lls_run_amounts(const lls_seen_run *run, const uint32_t *stage_of, uint32_t stage_count,
+                     lls_amount *amounts);
+static inline bool lls_amount_has_work(const lls_amount *a)
+{
+    return a->present && !(a->missing & LLMSCHED_MISSING_WORK);
+}
+static inline bool lls_amount_has_prompt(const lls_amount *a)
+{
+    return a->present && !(a->missing & LLMSCHED_MISSING_PROMPT);
+}
 
-/* remainder.c */
-llmsched_status lls_summarise_remainders(const llmsched_profiler *profiler,
-                                         llmsched_profile *profile, llmsched_error *err);
+/* cuts.c: where bins end, of a profile whose dag and classes are set. */
+llmsched_status lls_place_cuts(const llmsched_profiler *profiler, const lls_matching *matching,
+                               llmsched_profile *profile, llmsched_error *err);
 
-/* Sets left of the aggregate stages. */
-llmsched_status lls_summarise_aggregates(const llmsched_profiler *profiler,
-                                         const lls_matching *matching, llmsched_profile *profile,
-                                         llmsched_error *err);
+/* fit_network.c: assigns the variables and learns their structure; counts: without rows yet. */
+llmsched_status lls_learn_variables(const llmsched_profiler *profiler, const lls_matching *matching,
+                                    llmsched_profile *profile, lls_counts *counts,
+                                    llmsched_error *err);
+/* States of the variables in a run; states: their numbers of states. */
+void lls_fill_row(const llmsched_profile *profile, const uint32_t *states,
+                  const lls_amount *amounts, bool truncated, uint32_t *row);
+llmsched_status lls_write_network(const lls_counts *counts, double prior, double scale,
+                                  llmsched_profile *profile, llmsched_error *err);
 
-/* fit_network.c: assigns the variables and learns the network. */
-llmsched_status lls_fit_network(const llmsched_profiler *profiler, const lls_matching *matching,
-                                llmsched_profile *profile, llmsched_error *err);
+/* tally.c: all that is counted of the runs, for a template, cuts and a structure that stay. */
+
+/* Takes the counts. profile: with cuts and variables. half_life: 0: runs do not fade. */
+llmsched_status lls_tally_create(const llmsched_profile *profile, double half_life,
+                                 lls_counts *counts, lls_tally **tally, llmsched_error *err);
+/* NULL is accepted. */
+void lls_tally_destroy(lls_tally *tally);
+/* Adds a run; false: no memory, and nothing was added. */
+bool lls_tally_add(lls_tally *tally, const llmsched_profile *profile, const lls_seen_run *run,
+                   const uint32_t *stage_of);
+
+/* summarise.c */
+
+/* Cuts and variables of a profile of the same template. */
+llmsched_status lls_copy_shape(const llmsched_profile *from, llmsched_profile *to,
+                               llmsched_error *err);
+/* Fills in all else. */
+llmsched_status lls_tally_write(const lls_tally *tally, double prior, llmsched_profile *profile,
+                                llmsched_error *err);
 
 #endif

@@ -27,6 +27,10 @@ static llmsched_status check_stage(const llmsched_run_stage *s, uint32_t i, llms
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "run: stages[%u].kind is unknown", i);
     if (s->name == NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "run: stages[%u].name is missing", i);
+    if (s->missing > LLMSCHED_MISSING_ALL)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "run: stages[%u].missing is %u, expected a sum of LLMSCHED_MISSING_*", i,
+                        s->missing);
     if (!is_amount(s->work_s) || !is_amount(s->span_s) || !is_amount(s->prompt_tokens))
         return lls_fail(
             err, LLMSCHED_ERROR_INVALID,
@@ -41,7 +45,8 @@ static llmsched_status check_stage(const llmsched_run_stage *s, uint32_t i, llms
     return LLMSCHED_OK;
 }
 
-/* The caller's array of sized elements: element i in this library's version. */
+/* The caller's array of sized elements: element i in this library's version; what is missing is 0.
+ */
 static llmsched_status read_stage(const llmsched_run *run, uint32_t i, llmsched_run_stage *stage,
                                   llmsched_error *err)
 {
@@ -49,7 +54,13 @@ static llmsched_status read_stage(const llmsched_run *run, uint32_t i, llmsched_
     llmsched_status status =
         lls_sized_in(stage, sizeof *stage, base + (size_t)i * run->stages[0].size,
                      sizeof(llmsched_run_stage), "llmsched_run_stage", err);
-    return status == LLMSCHED_OK ? check_stage(stage, i, err) : status;
+    if (status != LLMSCHED_OK)
+        return status;
+    if (stage->missing & LLMSCHED_MISSING_WORK)
+        stage->work_s = stage->span_s = 0;
+    if (stage->missing & LLMSCHED_MISSING_PROMPT)
+        stage->prompt_tokens = 0;
+    return check_stage(stage, i, err);
 }
 
 static double span_of(const llmsched_run_stage *s)
@@ -122,6 +133,7 @@ static llmsched_status copy_stages(llmsched_profiler *profiler, const llmsched_r
             return status;
         to->kind = s.kind;
         to->choice = s.choice;
+        to->missing = s.missing;
         to->prompt_tokens = s.prompt_tokens;
         to->work = s.work_s;
         to->span = span_of(&s);
@@ -153,6 +165,7 @@ static llmsched_status fill(llmsched_profiler *profiler, const llmsched_run *run
     for (uint32_t i = 0; i < run->stage_count; i++)
         places[moments[i].index] = i;
     seen->stage_count = run->stage_count;
+    seen->truncated = run->truncated != 0;
     seen->stages = lls_calloc(profiler->context, run->stage_count, sizeof *seen->stages);
     seen->parents = lls_calloc(profiler->context, (size_t)parents, sizeof *seen->parents);
     if (seen->stages == NULL || seen->parents == NULL)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The profiler: collects runs, and fits a profile to them. */
+/* The profiler: collects runs, and fits profiles to them. */
 #include "profile/internal.h"
 
 #include <math.h>
+#include <string.h>
 
 static llmsched_status check_options(llmsched_profiler_options *o, llmsched_error *err)
 {
@@ -20,6 +21,10 @@ static llmsched_status check_options(llmsched_profiler_options *o, llmsched_erro
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "profiler options: equivalent_size and prior must be finite and not "
                         "negative, common in 0 .. 1");
+    if (!isfinite(o->half_life) || o->half_life < 0)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "profiler options: half_life is %g, expected runs, or 0 for none",
+                        o->half_life);
     return LLMSCHED_OK;
 }
 
@@ -72,9 +77,11 @@ void llmsched_profiler_destroy(llmsched_profiler *p)
         return;
     for (uint32_t i = 0; i < p->run_count; i++)
         lls_seen_run_free(p->context, &p->runs[i]);
+    llmsched_profile_release(p->shape);
+    lls_tally_destroy(p->tally);
     for (uint32_t i = 0; i < p->name_count; i++)
         lls_free(p->context, p->names[i]);
-    lls_free(p->context, p->runs);
+    lls_free(p->context, p->runs - p->run_first);
     lls_free(p->context, p->names);
     lls_map_finish(&p->name_numbers);
     lls_free(p->context, p->name);
@@ -82,6 +89,33 @@ void llmsched_profiler_destroy(llmsched_profiler *p)
     llmsched_context *context = p->context;
     lls_free(context, p);
     lls_context_release(context);
+}
+
+/* Room for one more run at the end; the places of dropped runs are used again. */
+static bool reserve_run(llmsched_profiler *p)
+{
+    lls_seen_run *all = p->runs != NULL ? p->runs - p->run_first : NULL;
+    if (p->run_first > p->run_count) {
+        memmove(all, p->runs, p->run_count * sizeof *all);
+        p->run_first = 0;
+    }
+    bool good = lls_grow(p->context, (void **)&all, &p->run_capacity,
+                         (size_t)p->run_first + p->run_count + 1, sizeof *all);
+    p->runs = all != NULL ? all + p->run_first : NULL;
+    return good;
+}
+
+/* The oldest beyond keep_runs, but none that a refit still has to count. */
+static void drop_runs(llmsched_profiler *p)
+{
+    while (p->options.keep_runs > 0 && p->run_count > p->options.keep_runs &&
+           (p->tally == NULL || p->counted > 0)) {
+        lls_seen_run_free(p->context, p->runs);
+        p->runs++;
+        p->run_first++;
+        p->run_count--;
+        p->counted -= p->counted > 0;
+    }
 }
 
 llmsched_status llmsched_profiler_observe(llmsched_profiler *p, const llmsched_run *given,
@@ -102,18 +136,24 @@ llmsched_status llmsched_profiler_observe(llmsched_profiler *p, const llmsched_r
         return lls_fail(err, LLMSCHED_ERROR_VERSION,
                         "llmsched_run_stage: size %u of stages[0] is not one of this interface",
                         run.stages[0].size);
-    if (!lls_grow(p->context, (void **)&p->runs, &p->run_capacity, (size_t)p->run_count + 1,
-                  sizeof *p->runs))
+    if (run.truncated > 1 || run.reserved != 0)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "run: truncated is %u and reserved %u, expected 0 or 1, and 0",
+                        run.truncated, run.reserved);
+    if (!reserve_run(p))
         return lls_fail_memory(err);
     status = lls_seen_run_create(p, &run, &seen, err);
-    if (status == LLMSCHED_OK)
-        p->runs[p->run_count++] = seen;
-    return status;
+    if (status != LLMSCHED_OK)
+        return status;
+    p->runs[p->run_count++] = seen;
+    p->observed++;
+    drop_runs(p);
+    return LLMSCHED_OK;
 }
 
 uint64_t llmsched_profiler_run_count(const llmsched_profiler *p)
 {
-    return p != NULL ? p->run_count : 0;
+    return p != NULL ? p->observed : 0;
 }
 
 static void mark_aggregates(llmsched_profile *profile)
@@ -126,24 +166,53 @@ static void mark_aggregates(llmsched_profile *profile)
     }
 }
 
-static llmsched_status fit_to(llmsched_profiler *p, llmsched_profile *profile, llmsched_error *err)
+/* Adds the runs that the tally lacks. */
+static llmsched_status count_runs(llmsched_profiler *p, const llmsched_profile *shape,
+                                  lls_tally *tally, const lls_matching *matching, uint32_t *counted,
+                                  llmsched_error *err)
+{
+    for (; *counted < p->run_count; ++*counted)
+        if (!lls_tally_add(tally, shape, &p->runs[*counted], lls_matched(matching, *counted)))
+            return lls_fail_memory(err);
+    return LLMSCHED_OK;
+}
+
+/* profile: with its template. */
+static llmsched_status fit_to(llmsched_profiler *p, llmsched_profile *profile, lls_tally **tally,
+                              llmsched_error *err)
 {
     lls_matching matching = {0};
+    lls_counts counts = {0};
+    uint32_t counted = 0;
     if (p->dag == NULL)
         mark_aggregates(profile);
     llmsched_status status = lls_profile_index(profile, err);
     if (status == LLMSCHED_OK)
-        status = lls_match(p, profile, &matching, err);
+        status = lls_match(p, profile, 0, &matching, err);
     if (status == LLMSCHED_OK)
-        status = lls_summarise(p, &matching, profile, err);
+        status = lls_place_cuts(p, &matching, profile, err);
     if (status == LLMSCHED_OK)
-        status = lls_summarise_remainders(p, profile, err);
+        status = lls_learn_variables(p, &matching, profile, &counts, err);
     if (status == LLMSCHED_OK)
-        status = lls_summarise_aggregates(p, &matching, profile, err);
+        status = lls_tally_create(profile, p->options.half_life, &counts, tally, err);
     if (status == LLMSCHED_OK)
-        status = lls_fit_network(p, &matching, profile, err);
+        status = count_runs(p, profile, *tally, &matching, &counted, err);
+    if (status == LLMSCHED_OK)
+        status = lls_tally_write(*tally, p->options.prior, profile, err);
+    lls_counts_finish(&counts);
     lls_matching_free(p->context, &matching);
     return status;
+}
+
+static llmsched_status check_fit(const llmsched_profiler *p, llmsched_profile **profile,
+                                 llmsched_error *err)
+{
+    if (p == NULL || profile == NULL)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "profiler and profile must not be NULL");
+    if (p->run_count == 0)
+        return lls_fail(err, LLMSCHED_ERROR_STATE, "profiler %s: no run has been observed",
+                        p->name);
+    return LLMSCHED_OK;
 }
 
 llmsched_status llmsched_profiler_fit(llmsched_profiler *p, llmsched_profile **profile,
@@ -151,12 +220,10 @@ llmsched_status llmsched_profiler_fit(llmsched_profiler *p, llmsched_profile **p
 {
     llmsched_dag *dag = NULL;
     llmsched_profile *fresh = NULL;
-    if (p == NULL || profile == NULL)
-        return lls_fail(err, LLMSCHED_ERROR_INVALID, "profiler and profile must not be NULL");
-    if (p->run_count == 0)
-        return lls_fail(err, LLMSCHED_ERROR_STATE, "profiler %s: no run has been observed",
-                        p->name);
-    llmsched_status status = LLMSCHED_OK;
+    lls_tally *tally = NULL;
+    llmsched_status status = check_fit(p, profile, err);
+    if (status != LLMSCHED_OK)
+        return status;
     if (p->dag != NULL)
         dag = llmsched_dag_retain(p->dag);
     else
@@ -168,7 +235,63 @@ llmsched_status llmsched_profiler_fit(llmsched_profiler *p, llmsched_profile **p
         return status;
     }
     fresh->dag = dag;
-    status = fit_to(p, fresh, err);
+    status = fit_to(p, fresh, &tally, err);
+    if (status != LLMSCHED_OK) {
+        lls_tally_destroy(tally);
+        llmsched_profile_release(fresh);
+        return status;
+    }
+    llmsched_profile_release(p->shape);
+    lls_tally_destroy(p->tally);
+    p->shape = llmsched_profile_retain(fresh);
+    p->tally = tally;
+    p->counted = p->run_count;
+    *profile = fresh;
+    return LLMSCHED_OK;
+}
+
+/* --- without learning the structure anew ------------------------------------------------- */
+
+/* A run that was counted stays counted, should memory end on the way. */
+static llmsched_status count_new(llmsched_profiler *p, llmsched_error *err)
+{
+    lls_matching matching = {0};
+    llmsched_status status = lls_match(p, p->shape, p->counted, &matching, err);
+    if (status == LLMSCHED_OK)
+        status = count_runs(p, p->shape, p->tally, &matching, &p->counted, err);
+    lls_matching_free(p->context, &matching);
+    drop_runs(p);
+    return status;
+}
+
+static llmsched_status refit_to(const llmsched_profiler *p, llmsched_profile *profile,
+                                llmsched_error *err)
+{
+    profile->dag = llmsched_dag_retain(p->shape->dag);
+    for (uint32_t t = 0; t < profile->stage_count; t++)
+        profile->stages[t].aggregate = p->shape->stages[t].aggregate;
+    llmsched_status status = lls_profile_index(profile, err);
+    if (status == LLMSCHED_OK)
+        status = lls_copy_shape(p->shape, profile, err);
+    if (status == LLMSCHED_OK)
+        status = lls_tally_write(p->tally, p->options.prior, profile, err);
+    return status;
+}
+
+llmsched_status llmsched_profiler_refit(llmsched_profiler *p, llmsched_profile **profile,
+                                        llmsched_error *err)
+{
+    llmsched_profile *fresh = NULL;
+    llmsched_status status = check_fit(p, profile, err);
+    if (status != LLMSCHED_OK)
+        return status;
+    if (p->tally == NULL)
+        return llmsched_profiler_fit(p, profile, err);
+    status = count_new(p, err);
+    if (status == LLMSCHED_OK)
+        status = lls_profile_new(p->context, p->name, p->shape->stage_count, &fresh, err);
+    if (status == LLMSCHED_OK)
+        status = refit_to(p, fresh, err);
     if (status != LLMSCHED_OK) {
         llmsched_profile_release(fresh);
         return status;

@@ -1,206 +1,105 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the runs did on average: presence, means, bins, and which stages follow which. */
-#include "profile/internal.h"
+/* A profile from a tally: presence, means, bins, and which stages follow which. */
+#include "profile/tally.h"
 
 #include <math.h>
-#include <string.h>
 
-/* Bins that hold fewer values than this are joined: a mean of fewer says little. */
-enum { THIN_BIN = 5 };
-
-/* --- means over runs ---------------------------------------------------------------- */
-
-static void run_means(const llmsched_profiler *profiler, llmsched_profile *profile)
+/* NULL: no memory. */
+static lls_bin *copy_cuts(const llmsched_context *context, const lls_bin *bins, uint32_t count)
 {
-    double sums[4] = {0};
-    uint64_t counts[4] = {0};
-    for (uint32_t r = 0; r < profiler->run_count; r++) {
-        for (uint32_t i = 0; i < profiler->runs[r].stage_count; i++) {
-            const lls_seen_stage *s = &profiler->runs[r].stages[i];
-            sums[s->kind] += s->work;
-            counts[s->kind]++;
-        }
+    lls_bin *copy = lls_calloc(context, count, sizeof *copy);
+    for (uint32_t b = 0; copy != NULL && b < count; b++)
+        copy[b].upper = bins[b].upper;
+    return copy;
+}
+
+llmsched_status lls_copy_shape(const llmsched_profile *from, llmsched_profile *to,
+                               llmsched_error *err)
+{
+    for (uint32_t t = 0; t < from->stage_count; t++) {
+        const lls_profiled_stage *s = &from->stages[t];
+        lls_profiled_stage *fresh = &to->stages[t];
+        fresh->work_node = s->work_node;
+        fresh->prompt_node = s->prompt_node;
+        fresh->bins = copy_cuts(to->context, s->bins, s->bin_count);
+        fresh->prompts = copy_cuts(to->context, s->prompts, s->prompt_count);
+        if (fresh->bins == NULL || fresh->prompts == NULL)
+            return lls_fail_memory(err);
+        fresh->bin_count = s->bin_count;
+        fresh->prompt_count = s->prompt_count;
     }
-    profile->run_count = profiler->run_count;
-    profile->mean_llm_s = sums[LLMSCHED_STAGE_LLM] / profiler->run_count;
-    profile->mean_tool_s = sums[LLMSCHED_STAGE_REGULAR] / profiler->run_count;
-    for (uint32_t k = 0; k < 4; k++)
-        profile->mean_stage_s[k] = counts[k] > 0 ? sums[k] / (double)counts[k] : 0;
+    return LLMSCHED_OK;
+}
+
+static double share(double part, double whole)
+{
+    return whole > 0 ? part / whole : 0;
+}
+
+static double mean_of(const lls_total *total, double weight)
+{
+    return weight > 0 ? lls_total_value(total) / weight : 0;
 }
 
 /* --- one stage ------------------------------------------------------------------------ */
 
-/* The values of one template stage over the runs that show it. */
-typedef struct column {
-    uint32_t count;
-    double *work, *span, *prompt;
-} column;
-
-static void stage_means(const llmsched_profiler *profiler, const column *c, lls_profiled_stage *s)
+static void write_bins(const lls_cell *cells, lls_bin *bins, double *spans, uint32_t count)
 {
-    double n = c->count > 0 ? c->count : 1;
-    s->presence = (double)c->count / profiler->run_count;
-    s->mean_work = lls_sum(c->work, c->count) / n;
-    s->mean_span = lls_sum(c->span, c->count) / n;
-}
-
-/* Bins of values that no run shows: one that takes all. */
-static const lls_bin empty_bin = {.upper = (double)INFINITY};
-
-static llmsched_status make_bins(const llmsched_profiler *profiler, const double *values,
-                                 uint32_t count, lls_bin **bins, uint32_t *bin_count,
-                                 llmsched_error *err)
-{
-    *bins = lls_calloc(profiler->context, profiler->options.bins, sizeof **bins);
-    if (*bins == NULL)
-        return lls_fail_memory(err);
-    if (count == 0) {
-        (*bins)[0] = empty_bin;
-        *bin_count = 1;
-        return LLMSCHED_OK;
+    for (uint32_t b = 0; b < count; b++) {
+        const lls_cell *c = &cells[b];
+        bins[b].count = c->count;
+        bins[b].minimum = c->minimum;
+        bins[b].maximum = c->maximum;
+        /* Rounding, or a sum beyond all numbers, must not take the mean out of its bin. */
+        bins[b].mean = fmin(fmax(mean_of(&c->sum, c->weight), c->minimum), c->maximum);
+        if (spans != NULL)
+            spans[b] = mean_of(&c->span, c->weight);
     }
-    return lls_discretise(profiler->context, values, count, profiler->options.bins, THIN_BIN, *bins,
-                          bin_count, err);
 }
 
-/* Mean span of the runs in each work bin. */
-static llmsched_status make_spans(const llmsched_profiler *profiler, const column *c,
-                                  lls_profiled_stage *s, llmsched_error *err)
+static llmsched_status write_stage(const lls_tally *t, const lls_stage_tally *from,
+                                   lls_profiled_stage *s, llmsched_error *err)
 {
-    s->spans = lls_calloc(profiler->context, s->bin_count, sizeof *s->spans);
+    /* Runs that were cut short show what came early more often than what came late. */
+    s->presence = t->whole > 0 ? share(from->whole, t->whole) : share(from->shown, t->weight);
+    s->mean_work = mean_of(&from->work, from->known);
+    s->mean_span = mean_of(&from->span, from->known);
+    s->spans = lls_calloc(t->context, s->bin_count, sizeof *s->spans);
     if (s->spans == NULL)
         return lls_fail_memory(err);
-    for (uint32_t i = 0; i < c->count; i++)
-        s->spans[lls_bin_of(s->bins, s->bin_count, c->work[i])] += c->span[i];
-    for (uint32_t b = 0; b < s->bin_count; b++)
-        s->spans[b] /= s->bins[b].count > 0 ? (double)s->bins[b].count : 1;
-    return LLMSCHED_OK;
+    write_bins(from->bins, s->bins, s->spans, s->bin_count);
+    write_bins(from->prompts, s->prompts, NULL, s->prompt_count);
+    return s->aggregate ? lls_write_left(from, s, t->context, err) : LLMSCHED_OK;
 }
 
-static llmsched_status stage_bins(const llmsched_profiler *profiler, const column *c,
-                                  lls_profiled_stage *s, llmsched_error *err)
+/* --- all of it --------------------------------------------------------------------------- */
+
+/* Of the runs that show all of the kind; without any, what the stages add up to. */
+static double run_mean(const lls_tally *t, const llmsched_profile *profile, uint32_t kind)
 {
-    if (s->kind == LLMSCHED_STAGE_DYNAMIC)
-        return LLMSCHED_OK;
-    llmsched_status status = make_bins(profiler, c->work, c->count, &s->bins, &s->bin_count, err);
-    if (status == LLMSCHED_OK)
-        status = make_spans(profiler, c, s, err);
-    if (status != LLMSCHED_OK || s->kind != LLMSCHED_STAGE_LLM || s->aggregate ||
-        profiler->options.no_prompts)
-        return status;
-    return make_bins(profiler, c->prompt, c->count, &s->prompts, &s->prompt_count, err);
+    const lls_kind_tally *k = &t->kinds[kind];
+    if (k->run_weight > 0)
+        return mean_of(&k->run_work, k->run_weight);
+    double sum = 0;
+    for (uint32_t i = 0; i < profile->stage_count; i++)
+        if (profile->stages[i].kind == kind)
+            sum += profile->stages[i].presence * profile->stages[i].mean_work;
+    return sum;
 }
 
-/* --- all stages ------------------------------------------------------------------------- */
-
-static void free_columns(const llmsched_context *context, column *columns, uint32_t count)
-{
-    for (uint32_t t = 0; columns != NULL && t < count; t++)
-        lls_free(context, columns[t].work);
-    lls_free(context, columns);
-}
-
-/* One block of three times run_count values per stage; spans and prompts follow the work. */
-static column *allocate_columns(const llmsched_profiler *profiler, uint32_t count)
-{
-    column *columns = lls_calloc(profiler->context, count, sizeof *columns);
-    if (columns == NULL)
-        return NULL;
-    for (uint32_t t = 0; t < count; t++) {
-        columns[t].work = lls_calloc(profiler->context, profiler->run_count, 3 * sizeof(double));
-        if (columns[t].work == NULL) {
-            free_columns(profiler->context, columns, count);
-            return NULL;
-        }
-        columns[t].span = columns[t].work + profiler->run_count;
-        columns[t].prompt = columns[t].span + profiler->run_count;
-    }
-    return columns;
-}
-
-static llmsched_status fill_columns(const llmsched_profiler *profiler, const lls_matching *matching,
-                                    uint32_t count, column *columns, llmsched_error *err)
-{
-    lls_amount *amounts = lls_calloc(profiler->context, count, sizeof *amounts);
-    if (amounts == NULL)
-        return lls_fail_memory(err);
-    for (uint32_t r = 0; r < profiler->run_count; r++) {
-        lls_run_amounts(profiler, matching, r, count, amounts);
-        for (uint32_t t = 0; t < count; t++) {
-            column *c = &columns[t];
-            if (!amounts[t].present)
-                continue;
-            c->work[c->count] = amounts[t].work;
-            c->span[c->count] = amounts[t].span;
-            c->prompt[c->count++] = amounts[t].prompt;
-        }
-    }
-    lls_free(profiler->context, amounts);
-    return LLMSCHED_OK;
-}
-
-static llmsched_status summarise_stages(const llmsched_profiler *profiler,
-                                        const lls_matching *matching, llmsched_profile *profile,
-                                        llmsched_error *err)
-{
-    uint32_t count = profile->stage_count;
-    column *columns = allocate_columns(profiler, count);
-    if (columns == NULL)
-        return lls_fail_memory(err);
-    llmsched_status status = fill_columns(profiler, matching, count, columns, err);
-    for (uint32_t t = 0; t < count && status == LLMSCHED_OK; t++) {
-        stage_means(profiler, &columns[t], &profile->stages[t]);
-        status = stage_bins(profiler, &columns[t], &profile->stages[t], err);
-    }
-    free_columns(profiler->context, columns, count);
-    return status;
-}
-
-/* --- successors --------------------------------------------------------------------------- */
-
-/* A square of bytes: from * count + to. Templates of more stages than this are refused. */
-enum { LARGEST_SQUARE = 4096 };
-
-static void mark_runs(const llmsched_profiler *profiler, const lls_matching *matching,
-                      uint32_t count, uint8_t *follows)
-{
-    for (uint32_t r = 0; r < profiler->run_count; r++) {
-        const lls_seen_run *run = &profiler->runs[r];
-        const uint32_t *stage_of = matching->stage_of + matching->start[r];
-        for (uint32_t i = 0; i < run->stage_count; i++) {
-            for (uint32_t p = 0; p < run->stages[i].parent_count; p++) {
-                uint32_t from = stage_of[run->parents[run->stages[i].parent_start + p]];
-                if (from != LLS_NONE32 && stage_of[i] != LLS_NONE32 && from != stage_of[i])
-                    follows[(size_t)from * count + stage_of[i]] = 1;
-            }
-        }
-    }
-}
-
-static void mark_edges(const llmsched_profile *profile, uint8_t *follows)
-{
-    uint32_t count = profile->stage_count;
-    for (uint32_t from = 0; from < count; from++) {
-        uint32_t children = 0;
-        const uint32_t *list = llmsched_dag_children(profile->dag, from, &children);
-        for (uint32_t i = 0; i < children; i++)
-            follows[(size_t)from * count + list[i]] = 1;
-    }
-}
-
-static llmsched_status pack_successors(llmsched_profile *profile, const uint8_t *follows,
+static llmsched_status pack_successors(const lls_tally *t, llmsched_profile *profile,
                                        llmsched_error *err)
 {
-    uint32_t count = profile->stage_count, total = 0;
+    uint32_t count = t->stage_count, total = 0;
     for (size_t i = 0; i < (size_t)count * count; i++)
-        total += follows[i];
-    profile->successors = lls_calloc(profile->context, total, sizeof *profile->successors);
+        total += t->follows[i];
+    profile->successors = lls_calloc(t->context, total, sizeof *profile->successors);
     if (profile->successors == NULL)
         return lls_fail_memory(err);
     total = 0;
     for (uint32_t from = 0; from < count; from++) {
         for (uint32_t to = 0; to < count; to++) {
-            if (follows[(size_t)from * count + to])
+            if (t->follows[(size_t)from * count + to])
                 profile->successors[total++] = to;
         }
         profile->successor_start[from + 1] = total;
@@ -208,30 +107,23 @@ static llmsched_status pack_successors(llmsched_profile *profile, const uint8_t 
     return LLMSCHED_OK;
 }
 
-static llmsched_status find_successors(const llmsched_profiler *profiler,
-                                       const lls_matching *matching, llmsched_profile *profile,
-                                       llmsched_error *err)
+llmsched_status lls_tally_write(const lls_tally *t, double prior, llmsched_profile *profile,
+                                llmsched_error *err)
 {
-    uint32_t count = profile->stage_count;
-    if (count > LARGEST_SQUARE)
-        return lls_fail(err, LLMSCHED_ERROR_LIMIT, "profiler: a template of over %d stages",
-                        LARGEST_SQUARE);
-    uint8_t *follows = lls_calloc(profiler->context, (size_t)count * count, 1);
-    if (follows == NULL)
-        return lls_fail_memory(err);
-    mark_runs(profiler, matching, count, follows);
-    mark_edges(profile, follows);
-    llmsched_status status = pack_successors(profile, follows, err);
-    lls_free(profiler->context, follows);
-    return status;
-}
-
-llmsched_status lls_summarise(const llmsched_profiler *profiler, const lls_matching *matching,
-                              llmsched_profile *profile, llmsched_error *err)
-{
-    run_means(profiler, profile);
-    llmsched_status status = summarise_stages(profiler, matching, profile, err);
+    llmsched_status status = LLMSCHED_OK;
+    for (uint32_t i = 0; i < t->stage_count && status == LLMSCHED_OK; i++)
+        status = write_stage(t, &t->stages[i], &profile->stages[i], err);
+    if (status != LLMSCHED_OK)
+        return status;
+    profile->run_count = t->runs;
+    profile->mean_llm_s = run_mean(t, profile, LLMSCHED_STAGE_LLM);
+    profile->mean_tool_s = run_mean(t, profile, LLMSCHED_STAGE_REGULAR);
+    for (uint32_t k = 0; k < LLS_COUNT(t->kinds); k++)
+        profile->mean_stage_s[k] = mean_of(&t->kinds[k].stage_work, t->kinds[k].stage_weight);
+    status = pack_successors(t, profile, err);
     if (status == LLMSCHED_OK)
-        status = find_successors(profiler, matching, profile, err);
+        status = lls_write_remains(t, profile, err);
+    if (status == LLMSCHED_OK)
+        status = lls_write_network(&t->counts, prior, lls_tally_scale(t), profile, err);
     return status;
 }

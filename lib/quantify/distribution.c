@@ -53,7 +53,7 @@ static void clear_laws(llmsched_quantifier *q)
 }
 
 /* Counts a stage's laws, all set, from the least that is possible on. */
-static void add_stage(llmsched_quantifier *q, uint32_t stage, lls_total *sum)
+static void add_stage(llmsched_quantifier *q, uint32_t stage, lls_sum_frame *sum)
 {
     uint32_t node = q->profile->stages[stage].work_node;
     uint32_t first = q->offsets[node], end = q->offsets[node + 1];
@@ -76,9 +76,9 @@ static void add_stage(llmsched_quantifier *q, uint32_t stage, lls_total *sum)
     sum->range += most - least;
 }
 
-lls_total lls_total_of_work(llmsched_quantifier *q, uint32_t kind)
+lls_sum_frame lls_frame_of_work(llmsched_quantifier *q, uint32_t kind)
 {
-    lls_total sum = {0, 0, 0};
+    lls_sum_frame sum = {0, 0, 0};
     clear_laws(q);
     for (uint32_t t = 0; t < q->profile->stage_count; t++) {
         const lls_profiled_stage *s = &q->profile->stages[t];
@@ -95,9 +95,9 @@ lls_total lls_total_of_work(llmsched_quantifier *q, uint32_t kind)
     return sum;
 }
 
-lls_total lls_total_of_spans(llmsched_quantifier *q)
+lls_sum_frame lls_frame_of_spans(llmsched_quantifier *q)
 {
-    lls_total sum = {0, 0, 0};
+    lls_sum_frame sum = {0, 0, 0};
     clear_laws(q);
     for (uint32_t t = 0; t < q->profile->stage_count; t++) {
         const lls_profiled_stage *s = &q->profile->stages[t];
@@ -145,7 +145,7 @@ static double draw_of_work(llmsched_quantifier *q, const void *user, lls_random 
 
 static llmsched_status exactly(llmsched_quantifier *q, uint32_t kind, llmsched_error *err)
 {
-    lls_total sum = lls_total_of_work(q, kind);
+    lls_sum_frame sum = lls_frame_of_work(q, kind);
     if (sum.parts == 0 || q->options.within == LLMSCHED_WITHIN_MEAN) {
         llmsched_status status = lls_joint_points(q, worth_of_work, &kind, NULL);
         if (status == LLMSCHED_ERROR_MEMORY)

@@ -46,13 +46,13 @@ static bool grid_open(llmsched_quantifier *q, uint32_t cells, grid *g)
 /* --- where the grid ends -------------------------------------------------------------------- */
 
 /* Room for t S up to 384: its exponential stays far inside the range of doubles. */
-static double tail_rate(const lls_total *sum, uint32_t lane)
+static double tail_rate(const lls_sum_frame *sum, uint32_t lane)
 {
     return ldexp(3, (int)lane) / sum->range;
 }
 
-static double find_top(const llmsched_quantifier *q, const lls_total *sum, lls_products *products,
-                       double *factors)
+static double find_top(const llmsched_quantifier *q, const lls_sum_frame *sum,
+                       lls_products *products, double *factors)
 {
     double result[WIDTH], top = sum->range;
     uint32_t nodes = llmsched_network_node_count(q->profile->network);
@@ -175,7 +175,7 @@ static void read_points(const grid *g, double origin, lls_points *points)
 }
 
 /* Enough for each stage to lose a cell. */
-static uint32_t enough_cells(const llmsched_quantifier *q, const lls_total *sum)
+static uint32_t enough_cells(const llmsched_quantifier *q, const lls_sum_frame *sum)
 {
     uint32_t cells = q->options.cells;
     while (cells / 4 < sum->parts)
@@ -189,7 +189,7 @@ static uint64_t most_products(const llmsched_quantifier *q, uint32_t cells)
     return q->context->max_table / (cells / 8);
 }
 
-llmsched_status lls_grid_sum(llmsched_quantifier *q, const lls_total *sum, llmsched_error *err)
+llmsched_status lls_grid_sum(llmsched_quantifier *q, const lls_sum_frame *sum, llmsched_error *err)
 {
     grid g;
     lls_products *products = NULL;

@@ -74,11 +74,11 @@ lls_law lls_bin_law(const llmsched_quantifier *q, uint32_t stage, uint32_t bin);
 /* distribution.c */
 
 /* What q->laws and q->shares say together. */
-typedef struct lls_total {
+typedef struct lls_sum_frame {
     double origin;  /* of all sums, and of the values in laws */
     double range;   /* greatest sum above it */
     uint32_t parts; /* stages that share */
-} lls_total;
+} lls_sum_frame;
 
 /* Room for so many points; false: no memory. */
 bool lls_points_reserve(llmsched_quantifier *q, uint32_t count);
@@ -87,11 +87,11 @@ double lls_points_quantile(const lls_points *points, double level);
 llmsched_status lls_check_levels(const double *levels, uint32_t count, const double *quantiles,
                                  llmsched_error *err);
 /* Laws of the work of a kind, or of spans along a path. */
-lls_total lls_total_of_work(llmsched_quantifier *q, uint32_t kind);
-lls_total lls_total_of_spans(llmsched_quantifier *q);
+lls_sum_frame lls_frame_of_work(llmsched_quantifier *q, uint32_t kind);
+lls_sum_frame lls_frame_of_spans(llmsched_quantifier *q);
 
 /* grid.c: q->points, of a sum on a grid. LLMSCHED_ERROR_LIMIT where that takes too long. */
-llmsched_status lls_grid_sum(llmsched_quantifier *q, const lls_total *sum, llmsched_error *err);
+llmsched_status lls_grid_sum(llmsched_quantifier *q, const lls_sum_frame *sum, llmsched_error *err);
 
 /* joint.c: q->points, from all joint states of the stages that share, worth what value says of
  * q->states. LLMSCHED_ERROR_LIMIT where there are too many. */

@@ -66,7 +66,7 @@ static llmsched_status distribute(llmsched_quantifier *q, llmsched_error *err)
     if (status != LLMSCHED_OK)
         return status;
     if (!q->options.draws) {
-        lls_total sum = lls_total_of_spans(q);
+        lls_sum_frame sum = lls_frame_of_spans(q);
         status = lls_joint_points(q, path_of_states, NULL, NULL);
         if (status == LLMSCHED_ERROR_LIMIT && is_chain(q))
             status = lls_grid_sum(q, &sum, NULL);

@@ -27,7 +27,7 @@ ALLOWED = set("""
     strcspn strspn strnlen
     snprintf vsnprintf strtod strtoul strtoull
     qsort bsearch
-    exp log log2 log10 log1p expm1 pow sqrt cbrt fabs floor ceil round trunc fmod cos sin ldexp frexp
+    exp exp2 log log2 log10 log1p expm1 pow sqrt cbrt fabs floor ceil round trunc fmod cos sin ldexp frexp
     fmin fmax lround llround nearbyint rint lgamma tgamma nextafter copysign fma ilogb
     localeconv
 """.split())

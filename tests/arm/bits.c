@@ -129,7 +129,7 @@ int main(void)
 {
     llmsched_context *context = NULL;
     require(llmsched_context_create(NULL, &context, &err));
-    for (uint32_t set = 0; lls_kernels_at(set) != NULL; set++) {
+    for (uint32_t set = 0; lls_kernels_at(context, set) != NULL; set++) {
         lls_random random;
         double information = 0.0;
         uint64_t hash = LLS_FNV_OFFSET;
@@ -138,12 +138,12 @@ int main(void)
             llmsched_network *network = draw_network(context, &random);
             llmsched_inference *inf = NULL;
             require(llmsched_inference_create(network, &inf, &err));
-            inf->posterior.kernels = lls_kernels_at(set);
+            inf->posterior.kernels = lls_kernels_at(context, set);
             hash = ask(inf, &random, hash, &information);
             llmsched_inference_destroy(inf);
             llmsched_network_release(network);
         }
-        printf("%-8s %016llx %.9f\n", lls_kernels_at(set)->name, (unsigned long long)hash,
+        printf("%-8s %016llx %.9f\n", lls_kernels_at(context, set)->name, (unsigned long long)hash,
                information);
     }
     llmsched_context_destroy(context);

@@ -178,8 +178,8 @@ static void test_any_history(void **state)
         llmsched_network *n = draft_build(&draft, context);
         llmsched_inference *inf = infer(n);
         struct known k = {.nodes = nodes};
-        if (lls_kernels_at(round % 3) != NULL) /* against the best */
-            inf->posterior.kernels = lls_kernels_at(round % 3);
+        if (lls_kernels_at(context, round % 3) != NULL) /* against the best */
+            inf->posterior.kernels = lls_kernels_at(context, round % 3);
         forget_all(&k);
         for (int step = 0; step < 60; step++) {
             change(&k, inf, &random);

@@ -2,6 +2,7 @@
 /*
  * Every set of kernels against plain loops, and against each other bit by bit.
  */
+#include "context.h"
 #include "networks.h"
 
 #include "bayes/inference.h"
@@ -65,9 +66,9 @@ static void test_reduce(void **state)
         lls_axes kept = draw_axes(&random, 2, &at, &columns);
         if (at > ENTRIES - LLS_SLACK)
             continue;
-        for (uint32_t set = 0; lls_kernels_at(set) != NULL; set++) {
+        for (uint32_t set = 0; lls_kernels_at(context, set) != NULL; set++) {
             memset(out, 0, sizeof out);
-            lls_kernels_at(set)->reduce(a, b, &kept, &summed, lanes, out);
+            lls_kernels_at(context, set)->reduce(a, b, &kept, &summed, lanes, out);
             for (size_t k = 0; k < columns; k++)
                 for (size_t lane = 0; lane < lanes; lane++) {
                     double want = slow(&kept, &summed, k, rows, lane);
@@ -93,9 +94,9 @@ static void test_multiply(void **state)
         lls_axes axes = draw_axes(&random, 3, &at, &columns);
         if (at > ENTRIES - LLS_SLACK)
             continue;
-        for (uint32_t set = 0; lls_kernels_at(set) != NULL; set++) {
+        for (uint32_t set = 0; lls_kernels_at(context, set) != NULL; set++) {
             memset(out, 0, sizeof out);
-            lls_kernels_at(set)->multiply(a, b, &axes, lanes, out);
+            lls_kernels_at(context, set)->multiply(a, b, &axes, lanes, out);
             for (size_t k = 0; k < columns; k++) {
                 size_t in_a = 0, in_b = 0;
                 offsets(&axes, k, &in_a, &in_b);
@@ -105,14 +106,14 @@ static void test_multiply(void **state)
             for (size_t i = columns * lanes; i < ENTRIES; i++)
                 assert_true(out[i] == 0.0);
         }
-        for (uint32_t set = 0; lls_kernels_at(set) != NULL; set++) {
+        for (uint32_t set = 0; lls_kernels_at(context, set) != NULL; set++) {
             static double quotient[ENTRIES];
-            lls_kernels_at(set)->divide(b, a, at, quotient);
+            lls_kernels_at(context, set)->divide(b, a, at, quotient);
             for (size_t i = 0; i < at; i++)
                 assert_true(quotient[i] == (a[i] > 0.0 ? b[i] / a[i] : b[i]));
         }
         /* In place. */
-        const lls_kernels *best = lls_kernels_best();
+        const lls_kernels *best = lls_kernels_best(context);
         best->multiply(a, b, &axes, lanes, a);
         assert_memory_equal(a, out, columns * lanes * sizeof *a);
     }
@@ -136,11 +137,11 @@ static void test_short_forms(void **state)
         for (size_t i = 0; i < TERMS; i++)
             b[i] = lls_random_uniform(&random);
         const double sum = lls_row_sum(b, n);
-        for (uint32_t set = 0; lls_kernels_at(set) != NULL; set++) {
-            lls_kernels_at(0)->reduce(a, b, &none, &terms, lanes, want);
-            lls_kernels_at(set)->push(a, step, b, n, lanes, got);
+        for (uint32_t set = 0; lls_kernels_at(context, set) != NULL; set++) {
+            lls_kernels_at(context, 0)->reduce(a, b, &none, &terms, lanes, want);
+            lls_kernels_at(context, set)->push(a, step, b, n, lanes, got);
             assert_memory_equal(got, want, lanes * sizeof *got);
-            lls_kernels_at(set)->normalise(b, n, parts);
+            lls_kernels_at(context, set)->normalise(b, n, parts);
             for (size_t i = 0; i < TERMS; i++)
                 assert_true(parts[i] == (i < n ? b[i] / sum : 0.0));
         }
@@ -152,11 +153,9 @@ static void test_networks(void **state)
 {
     (void)state;
     static struct draft draft;
-    llmsched_context *context = NULL;
     llmsched_error err = {0};
     lls_random random;
     lls_random_seed(&random, 6);
-    assert_ok(llmsched_context_create(NULL, &context, &err), err);
     for (uint32_t round = 0; round < 200; round++) {
         llmsched_inference *inf = NULL;
         double want[256], got[256], p = 0.0, q = 0.0;
@@ -171,9 +170,9 @@ static void test_networks(void **state)
             if (what == 1)
                 (void)llmsched_inference_set_likelihood(inf, i, likelihood, states, NULL);
         }
-        for (uint32_t set = 0; lls_kernels_at(set) != NULL; set++) {
+        for (uint32_t set = 0; lls_kernels_at(context, set) != NULL; set++) {
             memset(got, 0, sizeof got);
-            inf->posterior.kernels = lls_kernels_at(set);
+            inf->posterior.kernels = lls_kernels_at(context, set);
             lls_posterior_forget(inf);
             if (lls_inference_marginals(inf, got, NULL) == LLMSCHED_OK)
                 assert_ok(llmsched_inference_log_probability(inf, &q, &err), err);
@@ -187,19 +186,18 @@ static void test_networks(void **state)
         llmsched_inference_destroy(inf);
         llmsched_network_release(n);
     }
-    llmsched_context_destroy(context);
 }
 
 static void test_sets(void **state)
 {
     (void)state;
     uint32_t count = 0;
-    while (lls_kernels_at(count) != NULL)
+    while (lls_kernels_at(context, count) != NULL)
         count++;
     assert_true(count >= 1);
-    assert_ptr_equal(lls_kernels_best(), lls_kernels_at(count - 1));
-    assert_null(lls_kernels_at(count + 7));
-    assert_string_equal(lls_kernels_at(0)->name, "plain");
+    assert_ptr_equal(lls_kernels_best(context), lls_kernels_at(context, count - 1));
+    assert_null(lls_kernels_at(context, count + 7));
+    assert_string_equal(lls_kernels_at(context, 0)->name, "plain");
 }
 
 int main(void)
@@ -209,5 +207,5 @@ int main(void)
         cmocka_unit_test(test_short_forms), cmocka_unit_test(test_networks),
         cmocka_unit_test(test_sets),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -135,6 +135,28 @@ static void test_weights_are_repeats(void **state)
     }
 }
 
+/* Not a bit may differ. */
+static void test_weights_of_one_are_none(void **state)
+{
+    (void)state;
+    static struct data d;
+    lls_random random;
+    lls_random_seed(&random, 77);
+    for (uint32_t i = 0; i < 12; i++) {
+        uint32_t a[COLUMNS * 2] = {0}, b[COLUMNS * 2] = {0}, na[COLUMNS], nb[COLUMNS];
+        lls_learn_options o = options_for(i % 2 == 0 ? LLS_SCORE_BIC : LLS_SCORE_BDEU);
+        draw(&d, &random, MOST_ROWS, 0.2, i % 3 * 0.05);
+        double x = learn(&d.table, &o, a, na);
+        for (size_t r = 0; r < MOST_ROWS; r++)
+            d.weights[r] = 1;
+        d.table.weights = d.weights;
+        double y = learn(&d.table, &o, b, nb);
+        assert_true(x == y);
+        assert_memory_equal(a, b, sizeof a);
+        assert_memory_equal(na, nb, sizeof na);
+    }
+}
+
 /* Column 2 copies column 0, and so does column 1: the lowest column is the parent, and only it. */
 static void test_ties(void **state)
 {
@@ -298,11 +320,18 @@ static void test_log_likelihood(void **state)
     llmsched_network *n = NULL;
     assert_ok(lls_learn_network(context, &t, "", names, parents, counts, 1, 1.0, &n, &err), err);
     const double *x = llmsched_network_table(n, 0, NULL), *y = llmsched_network_table(n, 1, NULL);
-    assert_double_equal(lls_log_likelihood(n, &t),
-                        log(x[0]) + log(y[1]) + 2 * log(x[1]) + log(y[5]), 1e-14);
-    t.weights = weights;
-    assert_double_equal(lls_log_likelihood(n, &t),
-                        log(x[0]) + log(y[1]) + 2.5 * log(x[1]) + 0.5 * log(y[5]), 1e-14);
+    const double plain = log(x[0]) + log(y[1]) + 2 * log(x[1]) + log(y[5]);
+    const double weighted = log(x[0]) + log(y[1]) + 2.5 * log(x[1]) + 0.5 * log(y[5]);
+    for (uint32_t w = 0; w < 2; w++) {
+        lls_counts c;
+        assert_ok(lls_counts_init(&c, context, states, 2, parents, counts, 1, &err), err);
+        for (uint32_t r = 0; r < 4; r++)
+            lls_counts_add(&c, cells + (size_t)r * 2, w > 0 ? weights[r] : 1);
+        assert_double_equal(lls_counts_likelihood(&c, n, 1), w > 0 ? weighted : plain, 1e-14);
+        lls_counts_scale(&c, 0.5);
+        assert_double_equal(lls_counts_likelihood(&c, n, 2), w > 0 ? weighted : plain, 1e-14);
+        lls_counts_finish(&c);
+    }
     llmsched_network_release(n);
 }
 
@@ -418,6 +447,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_optimum),
         cmocka_unit_test(test_weights_are_repeats),
+        cmocka_unit_test(test_weights_of_one_are_none),
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_forbidden_and_limits_of_size),
         cmocka_unit_test(test_width_guard),

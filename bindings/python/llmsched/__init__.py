@@ -10,7 +10,7 @@ from .dag import Candidate, Dag, DagBuilder, Kind, Stage
 from .errors import (CallbackError, ClosedError, CycleError, Error, ExistsError, ImpossibleError,
                      InternalError, InvalidError, LimitError, NotFoundError, OutOfMemoryError, ParseError,
                      StateError, VersionError)
-from .history import History, Run, RunStage
+from .history import History, Missing, Run, RunStage
 from .network import Approximation, Inference, Network
 from .policy import By, Choice, Estimate, Policy, PolicyInfo, View, policies
 from .profile import Bin, Profile, Profiler, ProfileStage, Summary
@@ -23,7 +23,7 @@ __all__ = [
     "Approximation", "Belief", "Bin", "By", "CallbackError", "Candidate", "Choice", "ClosedError", "Context",
     "CycleError", "Dag", "DagBuilder", "Decision", "Distribution", "Error", "Estimate", "Evidence", "ExistsError",
     "Form", "History", "ImpossibleError", "Inference", "InternalError", "InvalidError", "Kind", "LimitError",
-    "Network", "NotFoundError", "OutOfMemoryError", "ParseError", "Policy", "PolicyInfo", "Profile", "Profiler",
-    "ProfileStage", "Quantifier", "Remaining", "Run", "RunStage", "Scheduler", "Stage", "State", "StateError",
-    "Stats", "Summary", "VersionError", "View", "policies",
+    "Missing", "Network", "NotFoundError", "OutOfMemoryError", "ParseError", "Policy", "PolicyInfo", "Profile",
+    "Profiler", "ProfileStage", "Quantifier", "Remaining", "Run", "RunStage", "Scheduler", "Stage", "State",
+    "StateError", "Stats", "Summary", "VersionError", "View", "policies",
 ]

@@ -35,6 +35,10 @@ LLMSCHED_SCORE_BIC = 1
 LLMSCHED_SCORE_BDEU = 2
 LLMSCHED_ORDER_GIVEN = 1
 LLMSCHED_ORDER_FREE = 2
+LLMSCHED_MISSING_WORK = 1
+LLMSCHED_MISSING_PROMPT = 2
+LLMSCHED_MISSING_CHOICE = 4
+LLMSCHED_MISSING_ALL = 7
 LLMSCHED_WITHIN_SPREAD = 0
 LLMSCHED_WITHIN_MEAN = 1
 LLMSCHED_EVIDENCE_UNKNOWN = 0
@@ -163,7 +167,7 @@ class llmsched_run_stage(Structure):
         ("parent_count", c_uint32),
         ("tasks", c_uint32),
         ("choice", c_uint32),
-        ("reserved", c_uint32),
+        ("missing", c_uint32),
         ("prompt_tokens", c_double),
         ("output_tokens", c_double),
         ("work_s", c_double),
@@ -179,6 +183,8 @@ class llmsched_run(Structure):
         ("job", c_char_p),
         ("task", c_char_p),
         ("stages", POINTER(llmsched_run_stage)),
+        ("truncated", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -194,6 +200,8 @@ class llmsched_profiler_options(Structure):
         ("prior", c_double),
         ("common", c_double),
         ("max_clique", c_uint64),
+        ("half_life", c_double),
+        ("keep_runs", c_uint64),
     ]
 
 
@@ -720,6 +728,9 @@ PROTOTYPES = {
         c_uint64,
         (c_void_p,)),
     "llmsched_profiler_fit": (
+        c_int32,
+        (c_void_p, POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_profiler_refit": (
         c_int32,
         (c_void_p, POINTER(c_void_p), POINTER(llmsched_error),)),
     "llmsched_profile_retain": (

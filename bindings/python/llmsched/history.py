@@ -2,6 +2,7 @@
 """Past runs: of run files, or filled in by the caller."""
 
 import dataclasses
+import enum
 
 from . import _generated as c
 from . import context as contexts
@@ -9,9 +10,20 @@ from ._ffi import Handle, decode, encode, lib, make, new, numbers
 from .dag import Kind
 
 
+class Missing(enum.IntFlag):
+    """What is not known of a stage of a past run."""
+
+    WORK = c.LLMSCHED_MISSING_WORK
+    PROMPT = c.LLMSCHED_MISSING_PROMPT
+    CHOICE = c.LLMSCHED_MISSING_CHOICE
+
+
 @dataclasses.dataclass
 class RunStage:
-    """One stage of a past run; times are alone-seconds (batch size 1, empty machine)."""
+    """One stage of a past run; times are alone-seconds (batch size 1, empty machine).
+
+    missing: what is not known of it.
+    """
 
     kind: Kind
     name: str
@@ -24,6 +36,7 @@ class RunStage:
     prompt_tokens: float = 0.0
     output_tokens: float = 0.0
     span_s: float = 0.0
+    missing: Missing = Missing(0)
 
 
 @dataclasses.dataclass
@@ -34,11 +47,12 @@ class Run:
     stages: list
     job: "str | None" = None
     task: "str | None" = None
+    truncated: bool = False
 
     def _struct(self):
         stages = (c.llmsched_run_stage * len(self.stages))(*(_stage_struct(s) for s in self.stages))
         return new(c.llmsched_run, stage_count=len(stages), app=self.app, job=self.job, task=self.task,
-                   stages=stages)
+                   stages=stages, truncated=self.truncated)
 
 
 def _stage_struct(stage):
@@ -46,7 +60,8 @@ def _stage_struct(stage):
     return new(c.llmsched_run_stage, kind=stage.kind, id=stage.id, name=stage.name, model=stage.model,
                parents=parents, parent_count=len(parents), tasks=stage.tasks,
                choice=0 if stage.choice is None else stage.choice + 1, prompt_tokens=stage.prompt_tokens,
-               output_tokens=stage.output_tokens, work_s=stage.work_s, span_s=stage.span_s)
+               output_tokens=stage.output_tokens, work_s=stage.work_s, span_s=stage.span_s,
+               missing=stage.missing)
 
 
 def _read_stage(stage):
@@ -54,7 +69,7 @@ def _read_stage(stage):
                     tuple(stage.parents[: stage.parent_count]) if stage.parent_count else (),
                     decode(stage.id), decode(stage.model), stage.tasks,
                     stage.choice - 1 if stage.choice else None, stage.prompt_tokens, stage.output_tokens,
-                    stage.span_s)
+                    stage.span_s, Missing(stage.missing))
 
 
 class History(Handle):

@@ -29,6 +29,10 @@ class Profiler(Handle):
     def fit(self):
         return Profile._adopt(make(lib.llmsched_profiler_fit, self._ptr))
 
+    def refit(self):
+        """A profile that counts the runs since the last fit, and keeps all else of it."""
+        return Profile._adopt(make(lib.llmsched_profiler_refit, self._ptr))
+
 
 @dataclasses.dataclass(frozen=True)
 class Summary:

@@ -49,6 +49,27 @@ def small_profile():
         return profiler.fit()
 
 
+class RefitTest(unittest.TestCase):
+    def test_counts_what_came_since_the_fit(self):
+        with llmsched.Profiler("agent", half_life=10.0) as profiler:
+            for work in (1.0, 5.0):
+                for _ in range(50):
+                    profiler.observe(run_of(work))
+                profile = profiler.refit()
+            old = 2.0**-5 * (1 - 2.0**-5)
+            new = 1 - 2.0**-5
+            self.assertAlmostEqual(profile.summary().mean_llm_s, (old + 5 * new) / (old + new), places=12)
+            run = run_of(1e9)
+            run.stages[0].missing = llmsched.Missing.WORK
+            profiler.observe(run)
+            run = run_of(1e9)
+            run.stages = run.stages[:1]
+            run.stages[0].missing = llmsched.Missing.WORK
+            run.truncated = True
+            profiler.observe(run)
+            self.assertLess(profiler.refit().summary().mean_llm_s, 5)
+
+
 class DagTest(unittest.TestCase):
     def test_builds_and_reads_back(self):
         dag = small_dag()
