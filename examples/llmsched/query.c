@@ -76,7 +76,7 @@ static bool set_likelihood(struct query *query, const cJSON *item)
     }
     llmsched_status status = LLMSCHED_OK;
     if (query->inference == NULL)
-        memcpy(query->estimates.likelihoods + query->estimates.offsets[node], values,
+        memcpy(query->estimates.likelihoods + query->offsets[node], values,
                states * sizeof *values);
     else
         status = llmsched_inference_set_likelihood(query->inference, node, values, states, &err);
@@ -117,33 +117,35 @@ static void put_part(FILE *file, const cJSON *entry, const char *key)
     cJSON_free(text);
 }
 
-static bool put_marginals(struct query *query)
+void query_put_rows(struct query *query, const char *key, const double *values)
 {
     FILE *file = query->out->file;
-    llmsched_error err = {.size = sizeof err};
+    const uint32_t *offsets = query->offsets;
     bool first = true;
-    fputs(",\"marginals\":{", file);
+    fprintf(file, ",\"%s\":{", key);
     for (uint32_t n = 0; n < query->nodes; n++) {
         if (query->observed[n])
             continue;
-        uint32_t states = llmsched_network_state_count(query->network, n);
-        double *p = allocate(states, sizeof *p);
-        if (llmsched_inference_marginal(query->inference, n, p, states, &err) != LLMSCHED_OK) {
-            free(p);
-            return failed(query, &err);
-        }
         if (!first)
             fputc(',', file);
         first = false;
         json_put_string(file, llmsched_network_node_name(query->network, n));
-        for (uint32_t s = 0; s < states; s++) {
-            fputs(s == 0 ? ":[" : ",", file);
-            json_put_number(file, p[s]);
+        for (uint32_t i = offsets[n]; i < offsets[n + 1]; i++) {
+            fputs(i == offsets[n] ? ":[" : ",", file);
+            json_put_number(file, values[i]);
         }
         fputc(']', file);
-        free(p);
     }
     fputc('}', file);
+}
+
+static bool put_marginals(struct query *query)
+{
+    llmsched_error err = {.size = sizeof err};
+    if (llmsched_inference_marginals(query->inference, query->probabilities,
+                                     query->offsets[query->nodes], &err) != LLMSCHED_OK)
+        return failed(query, &err);
+    query_put_rows(query, "marginals", query->probabilities);
     return true;
 }
 
@@ -224,8 +226,8 @@ static bool answer_query(struct query *query, const cJSON *entry)
         return true;
     put_probability(query->out->file, log_p);
     if (query->inference == NULL) {
-        estimates_put(query, "marginals", query->estimates.probabilities);
-        estimates_put(query, "error", query->estimates.errors);
+        query_put_rows(query, "marginals", query->probabilities);
+        query_put_rows(query, "error", query->estimates.errors);
     } else if (!put_marginals(query) || !put_entropies(query)) {
         return false;
     }
@@ -425,12 +427,19 @@ static bool query_with(llmsched_context *context, const char *network_path,
         query.network = network;
         query.nodes = llmsched_network_node_count(network);
         query.observed = allocate(query.nodes, sizeof *query.observed);
+        query.offsets = allocate(query.nodes + 1, sizeof *query.offsets);
+        for (uint32_t n = 0; n < query.nodes; n++)
+            query.offsets[n + 1] =
+                query.offsets[n] + llmsched_network_state_count(query.network, n);
+        query.probabilities = allocate(query.offsets[query.nodes], sizeof *query.probabilities);
         if (samples > 0)
             estimates_open(&query);
         good = answer_all(&query, json) && output_commit(&out, problem);
     }
     output_abandon(&out);
     free(query.observed);
+    free(query.offsets);
+    free(query.probabilities);
     estimates_close(&query);
     llmsched_inference_destroy(query.inference);
     llmsched_network_release(network);
