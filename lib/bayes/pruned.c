@@ -152,6 +152,8 @@ bool lls_pruned_marginal(llmsched_inference *inference, uint32_t node, double *o
         !lls_is_hidden(inference, node))
         return false;
     double work = 0.0, most = tree_work(inference, node);
+    if (most <= NODE_COST) /* what one hidden node costs at least */
+        return false;
     lls_mark_ancestors(inference, &node, 1);
     lls_reach(inference, &node, 1);
     uint32_t hidden = inference->joint.hidden_count;
