@@ -33,7 +33,7 @@ typedef struct lls_forest_rows {
 /* Every field must be set; in brackets what has proved good. */
 typedef struct lls_forest_options {
     uint32_t trees;     /* [16]; with 1, share 1 and no resampling: a plain regression tree */
-    uint32_t leaf;      /* least weight of a leaf, at least 1 [5] */
+    uint32_t leaf;      /* least weight of a leaf, at least 1 [8] */
     uint32_t depth;     /* most splits on a path; 0: every tree is one leaf [24] */
     double share;       /* of the features, looked at per split, at least 1 feature [1/3] */
     double least_gain;  /* a split must lower the sum of squares by this share of the root's [0] */
@@ -44,7 +44,7 @@ typedef struct lls_forest_options {
 
 #define LLS_FOREST_OPTIONS                                                                         \
     {                                                                                              \
-        .trees = 16, .leaf = 5, .depth = 24, .share = 1.0 / 3, .resample = true,                   \
+        .trees = 16, .leaf = 8, .depth = 24, .share = 1.0 / 3, .resample = true,                   \
         .most_rows = 32768                                                                         \
     }
 
@@ -58,7 +58,8 @@ llmsched_status lls_forest_fit(const llmsched_context *context, const lls_forest
 /* With the context it was made with; NULL does nothing. */
 void lls_forest_free(const llmsched_context *context, lls_forest *forest);
 
-/* Mean over the trees of the mean of the leaf reached. No allocation. */
+/* Mean over the trees of the mean target of the leaf reached, kept to eight digits. No allocation.
+ */
 double lls_forest_mean(const lls_forest *forest, const double *features);
 uint32_t lls_forest_level_count(const lls_forest *forest); /* 1 .. LLS_FOREST_LEVELS */
 /* Support points, ascending; they are means of neighbouring targets, or the targets themselves
