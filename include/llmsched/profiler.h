@@ -67,7 +67,7 @@ typedef struct llmsched_profiler_options {
     uint32_t max_stages;    /**< most stages of an induced template; what lies beyond is kept as one
                                  aggregate stage per kind; 0: 40 */
     uint32_t score;         /**< LLMSCHED_SCORE_* of network.h; 0: BIC */
-    uint32_t no_prompts;    /**< 1: no variables for prompt tokens */
+    uint32_t no_prompts;    /**< 1: no variables for prompt tokens; no tree looks at them */
     double equivalent_size; /**< BDeu's equivalent sample size; 0: 10 */
     double prior;           /**< Dirichlet weight of a parent configuration; 0: 1 */
     double common; /**< share of runs that must show a stage name for it to be a class of its own in

@@ -142,6 +142,8 @@ static llmsched_status fit_to(llmsched_profiler *p, llmsched_profile *profile, l
         status = lls_summarise_aggregates(p, &matching, profile, err);
     if (status == LLMSCHED_OK)
         status = lls_fit_network(p, &matching, profile, err);
+    if (status == LLMSCHED_OK)
+        status = lls_fit_forests(p, profile, err);
     lls_matching_free(p->context, &matching);
     return status;
 }

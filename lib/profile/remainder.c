@@ -12,21 +12,15 @@
 /* Runs longer than this share the last entry. */
 enum { MOST_ENDED = 1024 };
 
-typedef struct ending {
-    double time;
-    uint32_t place;
-} ending;
-
 static int by_time(const void *a, const void *b)
 {
-    const ending *x = a, *y = b;
+    const lls_ending *x = a, *y = b;
     if (x->time != y->time)
         return x->time < y->time ? -1 : 1;
     return x->place < y->place ? -1 : x->place > y->place;
 }
 
-/* The replay with unlimited places: when each stage ends, in that order. */
-static void replay(const lls_seen_run *run, ending *endings, double *ends)
+void lls_replay(const lls_seen_run *run, lls_ending *endings, double *ends)
 {
     for (uint32_t i = 0; i < run->stage_count; i++) {
         const lls_seen_stage *s = &run->stages[i];
@@ -34,7 +28,7 @@ static void replay(const lls_seen_run *run, ending *endings, double *ends)
         for (uint32_t p = 0; p < s->parent_count; p++)
             revealed = fmax(revealed, ends[run->parents[s->parent_start + p]]);
         ends[i] = revealed + s->span;
-        endings[i] = (ending){ends[i], i};
+        endings[i] = (lls_ending){ends[i], i};
     }
     qsort(endings, run->stage_count, sizeof *endings, by_time);
 }
@@ -47,8 +41,8 @@ typedef struct remains {
 } remains;
 
 /* What is left of one kind, from the end backwards so that the last is exactly 0. */
-static void note_run(const lls_seen_run *run, const ending *endings, uint32_t kind, size_t *next,
-                     double *values)
+static void note_run(const lls_seen_run *run, const lls_ending *endings, uint32_t kind,
+                     size_t *next, double *values)
 {
     double left = 0;
     for (uint32_t k = run->stage_count; k > 0; k--) {
@@ -86,7 +80,7 @@ static llmsched_status fill_kind(const llmsched_profiler *profiler, const remain
 {
     const llmsched_context *c = profiler->context;
     size_t *next = lls_calloc(c, (size_t)all->longest + 1, sizeof *next);
-    ending *endings = lls_calloc(c, longest_run, sizeof *endings);
+    lls_ending *endings = lls_calloc(c, longest_run, sizeof *endings);
     double *ends = lls_calloc(c, longest_run, sizeof *ends);
     llmsched_status status = LLMSCHED_OK;
     if (next == NULL || endings == NULL || ends == NULL)
@@ -94,7 +88,7 @@ static llmsched_status fill_kind(const llmsched_profiler *profiler, const remain
     if (status == LLMSCHED_OK) {
         memcpy(next, all->start, ((size_t)all->longest + 1) * sizeof *next);
         for (uint32_t r = 0; r < profiler->run_count; r++) {
-            replay(&profiler->runs[r], endings, ends);
+            lls_replay(&profiler->runs[r], endings, ends);
             note_run(&profiler->runs[r], endings, kind, next, all->values);
         }
         for (uint32_t k = 0; k <= all->longest; k++)

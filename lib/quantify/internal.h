@@ -9,6 +9,7 @@
 #include "base/internal.h"
 #include "llmsched/quantifier.h"
 #include "profile/internal.h"
+#include "quantify/progress.h"
 
 struct llmsched_quantifier {
     llmsched_context *context;
@@ -24,6 +25,12 @@ struct llmsched_quantifier {
     bool marginals_known;
     double *scale; /* per stage: of what is left of an aggregate; valid with the marginals */
 
+    /* How far the job has come; valid when has_progress. */
+    bool has_progress;
+    uint32_t revealed_stages, pending_stages;
+    uint32_t strangers[LLS_WORK_KINDS];
+    double features[LLS_FEATURES], ended_stages;
+
     /* Scratch of reach.c and reduction.c. */
     uint32_t *queue;
     uint8_t *reached;
@@ -34,6 +41,21 @@ struct llmsched_quantifier {
     uint32_t *states;
     double *draws, *longest;
 };
+
+/* forecast.c */
+/* Takes over what forecasts need of a job's progress; its evidence is taken apart. */
+void lls_take_progress(llmsched_quantifier *q, const llmsched_progress *p);
+/* Mean of the unfinished stages that the template lacks: their kind's. kind: LLM or regular. */
+double lls_strange_work(const llmsched_quantifier *q, uint32_t kind);
+/* Means only, without the checks of the public call but those of the method. kind: LLM or regular.
+ */
+llmsched_status lls_forecast_mean(llmsched_quantifier *q, uint32_t kind, uint32_t method,
+                                  double *mean, llmsched_error *err);
+
+/* sampling.c: sorted draws of the remaining work of a kind into q->draws. */
+llmsched_status lls_draw_remaining(llmsched_quantifier *q, uint32_t kind, llmsched_error *err);
+/* Each in (0, 1). */
+llmsched_status lls_check_levels(const double *levels, uint32_t count, llmsched_error *err);
 
 /* belief.c */
 

@@ -47,29 +47,40 @@ static void seed(const llmsched_quantifier *q, lls_random *random)
     lls_random_seed(random, q->options.seed ^ UINT64_C(0x9d5f3a7c11e4b26d));
 }
 
-llmsched_status llmsched_quantifier_quantiles(llmsched_quantifier *q, uint32_t kind,
-                                              const double *levels, uint32_t count,
-                                              double *quantiles, llmsched_error *err)
+llmsched_status lls_draw_remaining(llmsched_quantifier *q, uint32_t kind, llmsched_error *err)
 {
     lls_random random;
-    llmsched_status status = lls_check_kind(q, kind, quantiles, err);
-    if (status != LLMSCHED_OK)
-        return status;
-    for (uint32_t i = 0; i < count; i++) {
-        if (levels == NULL || !(levels[i] > 0 && levels[i] < 1))
-            return lls_fail(err, LLMSCHED_ERROR_INVALID, "levels[%u] must be in (0, 1)", i);
-    }
-    status = lls_need_marginals(q, err);
-    if (status != LLMSCHED_OK)
-        return status;
+    llmsched_status status = lls_need_marginals(q, err);
     seed(q, &random);
     for (uint32_t i = 0; i < q->options.samples && status == LLMSCHED_OK; i++) {
         status = lls_inference_sample(q->inference, &random, q->states, err);
         q->draws[i] = status == LLMSCHED_OK ? drawn_sum(q, kind, &random) : 0;
     }
+    if (status == LLMSCHED_OK)
+        lls_sort(q->draws, q->options.samples);
+    return status;
+}
+
+llmsched_status lls_check_levels(const double *levels, uint32_t count, llmsched_error *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (levels == NULL || !(levels[i] > 0 && levels[i] < 1))
+            return lls_fail(err, LLMSCHED_ERROR_INVALID, "levels[%u] must be in (0, 1)", i);
+    }
+    return LLMSCHED_OK;
+}
+
+llmsched_status llmsched_quantifier_quantiles(llmsched_quantifier *q, uint32_t kind,
+                                              const double *levels, uint32_t count,
+                                              double *quantiles, llmsched_error *err)
+{
+    llmsched_status status = lls_check_kind(q, kind, quantiles, err);
+    if (status == LLMSCHED_OK)
+        status = lls_check_levels(levels, count, err);
+    if (status == LLMSCHED_OK)
+        status = lls_draw_remaining(q, kind, err);
     if (status != LLMSCHED_OK)
         return status;
-    lls_sort(q->draws, q->options.samples);
     for (uint32_t i = 0; i < count; i++)
         quantiles[i] = lls_quantile_sorted(q->draws, q->options.samples, levels[i]);
     return LLMSCHED_OK;

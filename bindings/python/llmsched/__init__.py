@@ -14,16 +14,17 @@ from .history import History, Run, RunStage
 from .network import Inference, Network
 from .policy import By, Choice, Estimate, Policy, PolicyInfo, View, policies
 from .profile import Bin, Profile, Profiler, ProfileStage, Summary
-from .quantifier import Belief, Evidence, Quantifier, Remaining, State
+from .progress import Progress
+from .quantifier import Belief, Evidence, Forecast, Quantifier, Remaining, State
 from .scheduler import Decision, Scheduler, Stats
 
 __version__ = _lib.llmsched_version().decode()
 
 __all__ = [
     "Belief", "Bin", "By", "CallbackError", "Candidate", "Choice", "ClosedError", "Context", "CycleError", "Dag",
-    "DagBuilder", "Decision", "Error", "Estimate", "Evidence", "ExistsError", "History", "ImpossibleError",
-    "Inference", "InternalError", "InvalidError", "Kind", "LimitError", "Network", "NotFoundError",
-    "OutOfMemoryError", "ParseError", "Policy", "PolicyInfo", "Profile", "Profiler", "ProfileStage", "Quantifier",
-    "Remaining", "Run", "RunStage", "Scheduler", "Stage", "State", "StateError", "Stats", "Summary", "VersionError",
-    "View", "policies",
+    "DagBuilder", "Decision", "Error", "Estimate", "Evidence", "ExistsError", "Forecast", "History",
+    "ImpossibleError", "Inference", "InternalError", "InvalidError", "Kind", "LimitError", "Network", "NotFoundError",
+    "OutOfMemoryError", "ParseError", "Policy", "PolicyInfo", "Profile", "Profiler", "ProfileStage", "Progress",
+    "Quantifier", "Remaining", "Run", "RunStage", "Scheduler", "Stage", "State", "StateError", "Stats", "Summary",
+    "VersionError", "View", "policies",
 ]
