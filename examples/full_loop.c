@@ -184,7 +184,12 @@ static void end(struct world *w, const struct pending *p)
         w->failed++;
         return;
     }
+    const llmsched_run_stage *stage = &job->run->stages[d->stage];
     event.type = LLMSCHED_EVENT_TASK_FINISHED;
+    if (stage->kind == LLMSCHED_STAGE_LLM) { /* the engine says how much it wrote */
+        event.flags = LLMSCHED_EVENT_HAS_OUTPUT;
+        event.output_tokens = stage->output_tokens / tasks_of(stage);
+    }
     post(w, p->end_s, event);
     if (--job->tasks_left[d->stage] > 0)
         return;

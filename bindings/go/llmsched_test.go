@@ -252,6 +252,55 @@ func TestProfile(t *testing.T) {
 	equal(t, count, uint64(40))
 }
 
+func TestForecasts(t *testing.T) {
+	profile := smallProfile(t)
+	progress, err := NewProgress(profile)
+	must(t, err)
+	quantifier, err := NewQuantifier(profile, 3)
+	must(t, err)
+	defer quantifier.Close()
+	act, err := progress.Reveal(RevealedStage{Kind: LLM, Name: "act", HasPrompt: true, PromptTokens: 100})
+	must(t, err)
+	equal(t, act, uint32(0))
+	equal(t, progress.TemplateStage(act), profile.Dag().FindOccurrence(LLM, "act", 0))
+	equal(t, progress.TemplateStage(1), None)
+	must(t, progress.Serve(act, 0.5))
+	if _, _, err := quantifier.Forecast(LLM, ByForest, nil); !errors.Is(err, ErrState) {
+		t.Fatalf("not ErrState: %v", err)
+	}
+	must(t, quantifier.SetProgress(progress))
+	for _, method := range []uint32{ByNetwork, ByHistory, ByTree, ByForest} {
+		mean, quantiles, err := quantifier.Forecast(LLM, method, []float64{0.1, 0.9})
+		must(t, err)
+		if mean <= 1 || quantiles[0] >= quantiles[1] {
+			t.Fatalf("by %d: %v, %v", method, mean, quantiles)
+		}
+	}
+	if _, _, err := quantifier.Forecast(LLM, ByForest, []float64{2}); !errors.Is(err, ErrInvalid) {
+		t.Fatalf("not ErrInvalid: %v", err)
+	}
+	must(t, progress.End(act, 10, Unmeasured))
+	if err := progress.End(act, 10, 5); !errors.Is(err, ErrNotFound) {
+		t.Fatalf("not ErrNotFound: %v", err)
+	}
+	must(t, quantifier.SetProgress(progress))
+	mean, quantiles, err := quantifier.Forecast(LLM, ByForest, []float64{0.5})
+	must(t, err)
+	equal(t, mean, 0.0)
+	equal(t, quantiles, []float64{0})
+	if _, err := progress.Reveal(RevealedStage{Kind: LLM, Name: "a\x00b"}); !errors.Is(err, ErrInvalid) {
+		t.Fatalf("a NUL passed: %v", err)
+	}
+	progress.Close()
+	progress.Close()
+	if err := quantifier.SetProgress(progress); !errors.Is(err, ErrState) {
+		t.Fatalf("not ErrState: %v", err)
+	}
+	if _, err := progress.Reveal(RevealedStage{}); !errors.Is(err, ErrState) {
+		t.Fatalf("not ErrState: %v", err)
+	}
+}
+
 func TestHistory(t *testing.T) {
 	context := newContext(t)
 	text, err := os.ReadFile(filepath.Join("..", "..", "examples", "runs", "code_generation__mint.jsonl"))
@@ -340,7 +389,7 @@ func TestLoop(t *testing.T) {
 	d, _, err = scheduler.Next(1)
 	must(t, err)
 	equal(t, d.Job, uint64(0))
-	must(t, scheduler.TaskFinished(2, 0, 0, 0, -1))
+	must(t, scheduler.TaskFinished(2, 0, 0, 0, Unmeasured, 20))
 	must(t, scheduler.JobFinished(2, 0))
 	if err := scheduler.JobFinished(2, 0); !errors.Is(err, ErrNotFound) {
 		t.Fatalf("not ErrNotFound: %v", err)

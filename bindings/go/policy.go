@@ -210,10 +210,12 @@ func (v *View) Stage(job uint64, stage uint32) (StageView, error) {
 		uint32(s.tasks), uint32(s.ready), uint32(s.running), s.has_prompt != 0, float64(s.prompt_tokens)}, err
 }
 
-// Where an estimate comes from.
+// Where an estimate or a forecast comes from.
 const (
 	ByNetwork = uint32(C.LLMSCHED_BY_NETWORK)
 	ByHistory = uint32(C.LLMSCHED_BY_HISTORY)
+	ByTree    = uint32(C.LLMSCHED_BY_TREE)
+	ByForest  = uint32(C.LLMSCHED_BY_FOREST)
 )
 
 // Estimate gives a job's remaining work of one kind (0: both together).

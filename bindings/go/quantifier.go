@@ -87,6 +87,37 @@ func (q *Quantifier) SetEvidence(evidence []Evidence) error {
 	return err
 }
 
+// SetProgress says what a Progress of the same profile has been told; it replaces what was known.
+func (q *Quantifier) SetProgress(progress *Progress) error {
+	if q.ptr == nil {
+		return closedError("Quantifier")
+	}
+	if progress.ptr == nil {
+		return closedError("Progress")
+	}
+	e := newError()
+	err := failure(C.llmsched_quantifier_set_progress(q.ptr, progress.ptr, &e), &e)
+	runtime.KeepAlive(q)
+	runtime.KeepAlive(progress)
+	return err
+}
+
+// Forecast of the remaining work of one kind of stage by a method (ByForest, ...): its mean, and a quantile for each
+// level, which lie in (0, 1). All methods but ByNetwork need SetProgress.
+func (q *Quantifier) Forecast(kind Kind, method uint32, levels []float64) (meanS float64, quantiles []float64, err error) {
+	var a arena
+	defer a.free()
+	room := a.doubles(levels)
+	meanS, err = q.number(func(value *C.double, e *C.llmsched_error) C.llmsched_status {
+		return C.llmsched_quantifier_forecast(q.ptr, C.uint32_t(kind), C.uint32_t(method), a.doubles(levels),
+			C.uint32_t(len(levels)), room, value, e)
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	return meanS, copyDoubles(room, len(levels)), nil
+}
+
 // Remaining work: expected, least and greatest likely.
 type Remaining struct{ MeanS, LoS, HiS float64 }
 

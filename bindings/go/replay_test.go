@@ -24,6 +24,7 @@ type stageData struct {
 	Tasks, Fails      uint32
 	Choice            *uint32
 	PromptTokens      *float64 `json:"prompt_tokens"`
+	OutputTokens      *float64 `json:"output_tokens"`
 }
 
 type happening struct {
@@ -181,11 +182,14 @@ func (r *replay) end(p pendingTask) {
 		return
 	}
 	job := r.jobs[p.Job]
-	alone := -1.0
+	alone, output := Unmeasured, Unmeasured
 	if job.Stages[p.Stage].Kind == "regular" {
 		alone = job.Stages[p.Stage].Seconds
 	}
-	r.must(r.scheduler.TaskFinished(p.end, p.Job, p.Stage, p.Task, alone))
+	if tokens := job.Stages[p.Stage].OutputTokens; tokens != nil {
+		output = *tokens
+	}
+	r.must(r.scheduler.TaskFinished(p.end, p.Job, p.Stage, p.Task, alone, output))
 	if job.tasksLeft[p.Stage]--; job.tasksLeft[p.Stage] == 0 {
 		r.reveal(p.end, job)
 	}

@@ -214,32 +214,42 @@ func (s *Scheduler) JobCancelled(timeS float64, id uint64) error {
 	})
 }
 
+func stageInfo(stage RevealedStage, a *arena) *C.llmsched_revealed_stage {
+	info := (*C.llmsched_revealed_stage)(a.alloc(C.sizeof_llmsched_revealed_stage))
+	info.size = C.sizeof_llmsched_revealed_stage
+	info.kind = C.uint32_t(stage.Kind)
+	info.name = a.text(stage.Name)
+	info.model = a.optional(stage.Model)
+	info.parents = a.uint32s(stage.Parents)
+	info.parent_count = C.uint32_t(len(stage.Parents))
+	info.tasks = C.uint32_t(stage.Tasks)
+	info.choice = C.uint32_t(stage.Choice)
+	if stage.HasPrompt {
+		info.has_prompt = 1
+	}
+	info.prompt_tokens = C.double(stage.PromptTokens)
+	return info
+}
+
 // StageRevealed says that a job has a new stage.
 func (s *Scheduler) StageRevealed(timeS float64, job uint64, number uint32, stage RevealedStage) error {
 	return s.post(C.LLMSCHED_EVENT_STAGE_REVEALED, timeS, func(e *C.llmsched_event, a *arena) {
-		info := (*C.llmsched_revealed_stage)(a.alloc(C.sizeof_llmsched_revealed_stage))
-		info.size = C.sizeof_llmsched_revealed_stage
-		info.kind = C.uint32_t(stage.Kind)
-		info.name = a.text(stage.Name)
-		info.model = a.optional(stage.Model)
-		info.parents = a.uint32s(stage.Parents)
-		info.parent_count = C.uint32_t(len(stage.Parents))
-		info.tasks = C.uint32_t(stage.Tasks)
-		info.choice = C.uint32_t(stage.Choice)
-		if stage.HasPrompt {
-			info.has_prompt = 1
-		}
-		info.prompt_tokens = C.double(stage.PromptTokens)
-		e.job, e.stage, e.stage_info = C.uint64_t(job), C.uint32_t(number), info
+		e.job, e.stage, e.stage_info = C.uint64_t(job), C.uint32_t(number), stageInfo(stage, a)
 	})
 }
 
-// TaskFinished says that a started task has finished; aloneS negative: its alone time was not measured.
-func (s *Scheduler) TaskFinished(timeS float64, job uint64, stage, task uint32, aloneS float64) error {
+// Unmeasured stands for an amount that nobody measured.
+const Unmeasured = -1.0
+
+// TaskFinished says that a started task has finished; its alone time and the tokens that it wrote may be Unmeasured.
+func (s *Scheduler) TaskFinished(timeS float64, job uint64, stage, task uint32, aloneS, outputTokens float64) error {
 	return s.post(C.LLMSCHED_EVENT_TASK_FINISHED, timeS, func(e *C.llmsched_event, a *arena) {
 		e.job, e.stage, e.task = C.uint64_t(job), C.uint32_t(stage), C.uint32_t(task)
 		if aloneS >= 0 {
 			e.flags, e.alone_s = C.LLMSCHED_EVENT_HAS_ALONE, C.double(aloneS)
+		}
+		if outputTokens >= 0 {
+			e.flags, e.output_tokens = e.flags|C.LLMSCHED_EVENT_HAS_OUTPUT, C.double(outputTokens)
 		}
 	})
 }

@@ -14,7 +14,17 @@
 #include "profiles.h"
 #include "progress.h"
 
-enum predictor { PREDICT_MEAN, PREDICT_NETWORK };
+struct predictor {
+    const char *name;
+    uint32_t method;
+};
+/* The first is the default: what measured best (docs/benchmarks.md). */
+static const struct predictor PREDICTORS[] = {
+    {"forest", LLMSCHED_BY_FOREST},
+    {"network", LLMSCHED_BY_NETWORK},
+    {"tree", LLMSCHED_BY_TREE},
+    {"mean", LLMSCHED_BY_HISTORY},
+};
 
 /* One number with its quantiles. */
 struct forecast {
@@ -23,16 +33,14 @@ struct forecast {
 static const double LEVELS[] = {0.1, 0.5, 0.9};
 static const char *const LEVEL_NAMES[] = {"q10", "q50", "q90"};
 
-/* A run on its way: what a predictor may look at is what revealed marks. */
+/* A run on its way: what a predictor may look at is what progress was told. */
 struct replay {
     const llmsched_run *run;
+    llmsched_progress *progress;
     double *revealed_s, *end_s;
-    uint32_t *order; /* stages by (end, number) */
+    uint32_t *order;  /* stages by (end, number) */
+    uint32_t *number; /* in progress, of revealed stages */
     bool *revealed, *ended;
-    uint32_t *template_stage; /* of revealed stages; LLMSCHED_INDEX_NONE: none */
-    uint32_t *class_counts;
-    llmsched_stage_evidence *evidence; /* per template stage */
-    uint32_t template_count;
 };
 
 /* A profile in use. */
@@ -73,142 +81,85 @@ static void plan_endings(struct replay *r)
     free(endings);
 }
 
-static void replay_open(struct replay *r, const llmsched_run *run, const struct model *model)
+static void replay_open(struct replay *r, const llmsched_run *run)
 {
     uint32_t n = run->stage_count;
     *r = (struct replay){.run = run};
     r->revealed_s = allocate(n, sizeof *r->revealed_s);
     r->end_s = allocate(n, sizeof *r->end_s);
     r->order = allocate(n, sizeof *r->order);
+    r->number = allocate(n, sizeof *r->number);
     r->revealed = allocate(n, sizeof *r->revealed);
     r->ended = allocate(n, sizeof *r->ended);
-    r->template_stage = allocate(n, sizeof *r->template_stage);
-    r->class_counts =
-        allocate(llmsched_profile_class_count(model->profile), sizeof *r->class_counts);
-    r->template_count = llmsched_dag_stage_count(llmsched_profile_dag(model->profile));
-    r->evidence = allocate(r->template_count, sizeof *r->evidence);
-    for (uint32_t t = 0; t < r->template_count; t++)
-        r->evidence[t].size = sizeof *r->evidence;
     plan_endings(r);
 }
 
 static void replay_close(struct replay *r)
 {
+    llmsched_progress_destroy(r->progress);
     free(r->revealed_s);
     free(r->end_s);
     free(r->order);
+    free(r->number);
     free(r->revealed);
     free(r->ended);
-    free(r->template_stage);
-    free(r->class_counts);
-    free(r->evidence);
 }
 
-static bool is_aggregate(const llmsched_profile *profile, uint32_t stage)
-{
-    llmsched_profile_stage info = {.size = sizeof info};
-    return llmsched_profile_get_stage(profile, stage, &info, NULL) == LLMSCHED_OK &&
-           info.aggregate != 0;
-}
-
-/* Finds the stage in the template, and notes that it is there. */
-static void reveal(struct replay *r, const llmsched_profile *profile, uint32_t i)
+static llmsched_status reveal(struct replay *r, uint32_t i, llmsched_error *err)
 {
     const llmsched_run_stage *s = &r->run->stages[i];
-    uint32_t class_number = llmsched_profile_class(profile, s->kind, s->name);
-    uint32_t k = class_number != LLMSCHED_INDEX_NONE ? r->class_counts[class_number]++ : 0;
-    uint32_t t = llmsched_profile_find(profile, s->kind, class_number, k);
+    llmsched_revealed_stage stage = {.size = sizeof stage,
+                                     .kind = s->kind,
+                                     .name = s->name,
+                                     .tasks = s->tasks,
+                                     .has_prompt = s->kind == LLMSCHED_STAGE_LLM,
+                                     .prompt_tokens = s->prompt_tokens};
     r->revealed[i] = true;
-    r->template_stage[i] = t;
-    if (t == LLMSCHED_INDEX_NONE)
-        return;
-    llmsched_stage_evidence *e = &r->evidence[t];
-    e->state = is_aggregate(profile, t) ? LLMSCHED_EVIDENCE_PARTIAL : LLMSCHED_EVIDENCE_PRESENT;
-    e->has_prompt = s->kind == LLMSCHED_STAGE_LLM;
-    e->prompt_tokens = s->prompt_tokens;
+    return llmsched_progress_reveal(r->progress, &stage, &r->number[i], err);
 }
 
-static void reveal_ready(struct replay *r, const llmsched_profile *profile)
+static llmsched_status reveal_ready(struct replay *r, llmsched_error *err)
 {
-    for (uint32_t i = 0; i < r->run->stage_count; i++) {
+    llmsched_status status = LLMSCHED_OK;
+    for (uint32_t i = 0; i < r->run->stage_count && status == LLMSCHED_OK; i++) {
         const llmsched_run_stage *s = &r->run->stages[i];
         bool ready = !r->revealed[i];
         for (uint32_t p = 0; p < s->parent_count && ready; p++)
             ready = r->ended[s->parents[p]];
         if (ready)
-            reveal(r, profile, i);
+            status = reveal(r, i, err);
     }
+    return status;
 }
 
-static void end_stage(struct replay *r, uint32_t i)
+static llmsched_status end_stage(struct replay *r, uint32_t i, llmsched_error *err)
 {
-    uint32_t t = r->template_stage[i];
+    const llmsched_run_stage *s = &r->run->stages[i];
     r->ended[i] = true;
-    if (t == LLMSCHED_INDEX_NONE)
-        return;
-    llmsched_stage_evidence *e = &r->evidence[t];
-    if (e->state == LLMSCHED_EVIDENCE_PARTIAL) {
-        e->work_s += r->run->stages[i].work_s;
-        e->ended++;
-        return;
-    }
-    e->state = LLMSCHED_EVIDENCE_FINISHED;
-    e->work_s = r->run->stages[i].work_s;
+    return llmsched_progress_end(r->progress, r->number[i], s->work_s, s->output_tokens, err);
 }
 
 /* How long each running stage has been served: all its tasks at once. */
-static void set_ages(struct replay *r, double now_s)
+static llmsched_status set_ages(struct replay *r, double now_s, llmsched_error *err)
 {
-    for (uint32_t i = 0; i < r->run->stage_count; i++) {
-        uint32_t t = r->template_stage[i];
-        if (!r->revealed[i] || r->ended[i] || t == LLMSCHED_INDEX_NONE ||
-            r->evidence[t].state != LLMSCHED_EVIDENCE_PRESENT)
-            continue;
+    llmsched_status status = LLMSCHED_OK;
+    for (uint32_t i = 0; i < r->run->stage_count && status == LLMSCHED_OK; i++) {
         double tasks = r->run->stages[i].tasks > 0 ? r->run->stages[i].tasks : 1;
-        r->evidence[t].work_s = fmax(0.0, now_s - r->revealed_s[i]) * tasks;
+        if (r->revealed[i] && !r->ended[i])
+            status = llmsched_progress_serve(r->progress, r->number[i],
+                                             fmax(0.0, now_s - r->revealed_s[i]) * tasks, err);
     }
-}
-
-/* --- the predictors ---------------------------------------------------------------------- */
-
-static llmsched_status by_mean(const struct model *model, uint32_t kind, uint32_t ended,
-                               struct forecast *f, llmsched_error *err)
-{
-    llmsched_remainder r = {.size = sizeof r};
-    llmsched_status status = llmsched_profile_get_remainder(model->profile, kind, ended, &r, err);
-    *f = (struct forecast){r.mean_s, {r.q10_s, r.q50_s, r.q90_s}};
     return status;
 }
 
-/* Unfinished stages that the template lacks count their kind's mean. */
-static double strangers(const struct replay *r, const struct model *model, uint32_t kind)
+/* To the moment after so many ends. */
+static llmsched_status advance(struct replay *r, uint32_t ended, llmsched_error *err)
 {
-    llmsched_profile_summary summary = {.size = sizeof summary};
-    uint32_t count = 0;
-    if (llmsched_profile_get_summary(model->profile, &summary, NULL) != LLMSCHED_OK)
-        return 0.0;
-    for (uint32_t i = 0; i < r->run->stage_count; i++)
-        if (r->revealed[i] && !r->ended[i] && r->template_stage[i] == LLMSCHED_INDEX_NONE &&
-            r->run->stages[i].kind == kind)
-            count++;
-    return count *
-           (kind == LLMSCHED_STAGE_LLM ? summary.mean_llm_stage_s : summary.mean_tool_stage_s);
-}
-
-static llmsched_status by_network(const struct replay *r, const struct model *model, uint32_t kind,
-                                  struct forecast *f, llmsched_error *err)
-{
-    llmsched_remaining remaining = {.size = sizeof remaining};
-    double more = strangers(r, model, kind);
-    llmsched_status status =
-        llmsched_quantifier_remaining(model->quantifier, kind, &remaining, err);
+    double now_s = ended > 0 ? r->end_s[r->order[ended - 1]] : 0.0;
+    llmsched_status status = ended > 0 ? end_stage(r, r->order[ended - 1], err) : LLMSCHED_OK;
     if (status == LLMSCHED_OK)
-        status = llmsched_quantifier_quantiles(model->quantifier, kind, LEVELS, COUNT_OF(LEVELS),
-                                               f->quantiles, err);
-    f->mean = remaining.mean_s + more;
-    for (size_t i = 0; i < COUNT_OF(LEVELS); i++)
-        f->quantiles[i] += more;
-    return status;
+        status = reveal_ready(r, err);
+    return status == LLMSCHED_OK ? set_ages(r, now_s, err) : status;
 }
 
 static double truth(const struct replay *r, uint32_t kind)
@@ -253,21 +204,18 @@ static void put_line(FILE *file, const struct replay *r, uint32_t ended, const s
 /* --- a run ------------------------------------------------------------------------------------ */
 
 static llmsched_status predict_now(const struct replay *r, const struct model *model,
-                                   enum predictor predictor, uint32_t ended, FILE *file,
-                                   llmsched_error *err)
+                                   uint32_t method, uint32_t ended, FILE *file, llmsched_error *err)
 {
     static const uint32_t kinds[] = {LLMSCHED_STAGE_LLM, LLMSCHED_STAGE_REGULAR};
     struct forecast forecasts[2] = {{0.0, {0.0, 0.0, 0.0}}, {0.0, {0.0, 0.0, 0.0}}};
     llmsched_status status = LLMSCHED_OK;
     /* Nothing revealed is left: the run is over, and nothing remains. */
     if (ended < r->run->stage_count) {
-        if (predictor == PREDICT_NETWORK)
-            status = llmsched_quantifier_set_evidence(model->quantifier, r->evidence,
-                                                      r->template_count, err);
+        status = llmsched_quantifier_set_progress(model->quantifier, r->progress, err);
         for (size_t k = 0; k < 2 && status == LLMSCHED_OK; k++)
-            status = predictor == PREDICT_NETWORK
-                         ? by_network(r, model, kinds[k], &forecasts[k], err)
-                         : by_mean(model, kinds[k], ended, &forecasts[k], err);
+            status = llmsched_quantifier_forecast(model->quantifier, kinds[k], method, LEVELS,
+                                                  COUNT_OF(LEVELS), forecasts[k].quantiles,
+                                                  &forecasts[k].mean, err);
     }
     if (status == LLMSCHED_OK)
         put_line(file, r, ended, &forecasts[0], &forecasts[1]);
@@ -275,27 +223,22 @@ static llmsched_status predict_now(const struct replay *r, const struct model *m
 }
 
 static llmsched_status predict_run(const llmsched_run *run, const struct model *model,
-                                   enum predictor predictor, FILE *file, llmsched_error *err)
+                                   uint32_t method, FILE *file, llmsched_error *err)
 {
     struct replay r;
-    llmsched_status status = LLMSCHED_OK;
-    replay_open(&r, run, model);
+    replay_open(&r, run);
+    llmsched_status status = llmsched_progress_create(model->profile, &r.progress, err);
     for (uint32_t ended = 0; ended <= run->stage_count && status == LLMSCHED_OK; ended++) {
-        double now_s = 0.0;
-        if (ended > 0) {
-            now_s = r.end_s[r.order[ended - 1]];
-            end_stage(&r, r.order[ended - 1]);
-        }
-        reveal_ready(&r, model->profile);
-        set_ages(&r, now_s);
-        status = predict_now(&r, model, predictor, ended, file, err);
+        status = advance(&r, ended, err);
+        if (status == LLMSCHED_OK)
+            status = predict_now(&r, model, method, ended, file, err);
     }
     replay_close(&r);
     return status;
 }
 
 static bool predict_application(const struct application *app, const struct profile_set *profiles,
-                                enum predictor predictor, FILE *file, struct problem *problem)
+                                uint32_t method, FILE *file, struct problem *problem)
 {
     llmsched_error err = {.size = sizeof err};
     struct model model = {.profile = profiles_find(profiles, app->name)};
@@ -305,24 +248,25 @@ static bool predict_application(const struct application *app, const struct prof
     llmsched_status status =
         llmsched_quantifier_create(model.profile, NULL, &model.quantifier, &err);
     for (size_t i = 0; i < app->eval.count && status == LLMSCHED_OK; i++)
-        status = predict_run(app->eval.runs[i], &model, predictor, file, &err);
+        status = predict_run(app->eval.runs[i], &model, method, file, &err);
     llmsched_quantifier_destroy(model.quantifier);
     return status == LLMSCHED_OK || library_failed(problem, app->name, &err);
 }
 
-static bool choose_predictor(const char *name, enum predictor *predictor, struct problem *problem)
+static bool choose_method(const char *name, uint32_t *method, struct problem *problem)
 {
-    if (name == NULL || strcmp(name, "network") == 0)
-        *predictor = PREDICT_NETWORK;
-    else if (strcmp(name, "mean") == 0)
-        *predictor = PREDICT_MEAN;
-    else
-        return bad_input(problem, "--predictor: expected mean or network, not \"%s\"", name);
-    return true;
+    for (size_t i = 0; i < COUNT_OF(PREDICTORS); i++) {
+        if (name == NULL || strcmp(name, PREDICTORS[i].name) == 0) {
+            *method = PREDICTORS[i].method;
+            return true;
+        }
+    }
+    return bad_input(problem, "--predictor: expected mean, network, tree or forest, not \"%s\"",
+                     name);
 }
 
 static bool predict(const struct values *runs, const char *folder, const char *path,
-                    enum predictor predictor, llmsched_context *context, struct problem *problem)
+                    uint32_t method, llmsched_context *context, struct problem *problem)
 {
     struct profile_set profiles = {0};
     struct applications apps = {0};
@@ -334,7 +278,7 @@ static bool predict(const struct values *runs, const char *folder, const char *p
     if (good) {
         progress_start(&progress, "predicting", apps.count);
         for (size_t i = 0; i < apps.count && good; i++) {
-            good = predict_application(&apps.items[i], &profiles, predictor, output.file, problem);
+            good = predict_application(&apps.items[i], &profiles, method, output.file, problem);
             progress_step(&progress, 1);
         }
         progress_end(&progress);
@@ -355,18 +299,19 @@ static int run(int argc, char **argv, struct problem *problem)
         {"", "RUNS...", OPTION_LIST, true, &runs, "run files, or folders with *.jsonl files"},
         {"--profiles", "DIR", OPTION_TEXT, true, &folder, "profiles as learn writes them"},
         {"-o", "OUT.jsonl", OPTION_TEXT, true, &path, "a line per run and number of ended stages"},
-        {"--predictor", "NAME", OPTION_TEXT, false, &name, "mean or network (network)"},
+        {"--predictor", "NAME", OPTION_TEXT, false, &name,
+         "mean, network, tree or forest (forest)"},
     };
     bool helped;
-    enum predictor predictor = PREDICT_NETWORK;
+    uint32_t method = 0;
     llmsched_context *context = NULL;
     llmsched_error err = {.size = sizeof err};
     if (options_parse(&COMMAND_PREDICT, options, COUNT_OF(options), argc, argv, &helped, problem) &&
-        !helped && choose_predictor(name, &predictor, problem)) {
+        !helped && choose_method(name, &method, problem)) {
         if (llmsched_context_create(NULL, &context, &err) != LLMSCHED_OK)
             library_failed(problem, NULL, &err);
         else
-            predict(&runs, folder, path, predictor, context, problem);
+            predict(&runs, folder, path, method, context, problem);
         llmsched_context_destroy(context);
     }
     free(runs.items);

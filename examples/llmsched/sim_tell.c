@@ -218,8 +218,10 @@ bool sim_complete(struct sim *sim, const struct running *task)
                             .job = task->job,
                             .stage = live->number[task->stage],
                             .task = task->task,
-                            .flags = LLMSCHED_EVENT_HAS_ALONE,
-                            .alone_s = task_alone(stage, task->task, sim->cluster)};
+                            .flags = LLMSCHED_EVENT_HAS_ALONE | LLMSCHED_EVENT_HAS_OUTPUT,
+                            .alone_s = task_alone(stage, task->task, sim->cluster),
+                            .output_tokens =
+                                task_share(stage->output_tokens, stage->tasks, task->task)};
     if (!post(sim, &event))
         return false;
     if (live->unfinished[task->stage] == 0 && !end_stage(sim, task->job, task->stage))

@@ -79,7 +79,7 @@ typedef struct llmsched_profiler_options {
     uint32_t max_stages;    /**< most stages of an induced template; what lies beyond is kept as one
                                  aggregate stage per kind; 0: 40 */
     uint32_t score;         /**< LLMSCHED_SCORE_* of network.h; 0: BIC */
-    uint32_t no_prompts;    /**< 1: no variables for prompt tokens */
+    uint32_t no_prompts;    /**< 1: no variables for prompt tokens; no tree looks at them */
     double equivalent_size; /**< BDeu's equivalent sample size; 0: 10 */
     double prior;           /**< Dirichlet weight of a parent configuration; 0: 1 */
     double common; /**< share of runs that must show a stage name for it to be a class of its own in
@@ -139,8 +139,8 @@ LLMSCHED_API llmsched_status llmsched_profiler_fit(llmsched_profiler *profiler,
  * the runs since then, or since the last refit, are counted. Costs O(new runs * variables) and the
  * size of a profile, however many runs there were before. What is counted is what a fit would count
  * with the same template, cuts and structure; quantiles of remainders are exact up to 1024
- * different values, else within about a hundredth. The first call is
- * a fit. Fit anew when stages of new names have come, when much of the work falls into a stage's
+ * different values, else within about a hundredth. Trees (quantifier.h) stay those of the last fit.
+ * The first call is a fit. Fit anew when stages of new names have come, when much of the work falls into a stage's
  * first or last bin, or when the runs have doubled since the last fit; what was kept of older runs
  * is all that a fit sees.
  * @param[out] profile  the caller's reference; end it with llmsched_profile_release()

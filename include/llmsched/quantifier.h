@@ -8,6 +8,7 @@
 #define LLMSCHED_QUANTIFIER_H
 
 #include "llmsched/base.h"
+#include "llmsched/dag.h"
 #include "llmsched/profiler.h"
 
 #ifdef __cplusplus
@@ -24,6 +25,82 @@ enum {
     /** All of it at its mean: a sum then has few values. */
     LLMSCHED_WITHIN_MEAN = 1
 };
+
+/* --- following a job ----------------------------------------------------- */
+
+/** A stage that a job has revealed. Nothing of it is known before. @since 0.1 */
+typedef struct llmsched_revealed_stage {
+    uint32_t size; /**< sizeof(llmsched_revealed_stage) */
+    uint32_t kind; /**< LLMSCHED_STAGE_*; a dynamic stage has no tasks and finishes when its parents
+                      have */
+    const char *name; /**< its k-th stage of this kind and name is the template's with occurrence k;
+                         not NULL */
+    const char
+        *model; /**< LLM stages: only engines with this model may run it; NULL: engines without */
+    const uint32_t
+        *parents; /**< numbers of stages of the job that must finish first, revealed before */
+    uint32_t parent_count; /**< 0: ready at once */
+    uint32_t tasks;        /**< exchangeable tasks; 0: 1 */
+    uint32_t choice;       /**< dynamic stages: the candidate chosen plus 1; 0: not known */
+    uint32_t has_prompt;   /**< 1: prompt_tokens is known */
+    double prompt_tokens;  /**< over all tasks */
+} llmsched_revealed_stage;
+
+/**
+ * What one job has revealed and done so far: evidence on its template's stages, and how far it has
+ * come. Built from finished and revealed stages only. Trees know jobs as past runs were: tell
+ * prompt and output tokens if those did, and reveal a stage once its parents have ended. Mutable.
+ * @since 0.1
+ */
+typedef struct llmsched_progress llmsched_progress;
+
+/** Begins to follow a job of a profile, which it shares. @since 0.1 */
+LLMSCHED_API llmsched_status llmsched_progress_create(const llmsched_profile *profile,
+                                                      llmsched_progress **progress,
+                                                      llmsched_error *err);
+
+/** Ends it; NULL is accepted. @since 0.1 */
+LLMSCHED_API void llmsched_progress_destroy(llmsched_progress *progress);
+
+/**
+ * The job has revealed a stage: the k-th of its kind and name is the template's with that
+ * occurrence.
+ * @param[in]  stage   copied; `model`, `parents` and `parent_count` are ignored, and a `choice`
+ * that the template lacks
+ * @param[out] number  the stages count from 0 in the order of these calls; may be NULL
+ * @return LLMSCHED_ERROR_LIMIT beyond the context's max_stages
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_progress_reveal(llmsched_progress *progress,
+                                                      const llmsched_revealed_stage *stage,
+                                                      uint32_t *number, llmsched_error *err);
+
+/**
+ * A revealed stage has been served so long.
+ * @param[in] served_s  alone-seconds over its tasks, those of running ones so far included
+ * @return LLMSCHED_ERROR_NOT_FOUND for a stage not revealed or ended
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_progress_serve(llmsched_progress *progress, uint32_t number,
+                                                     double served_s, llmsched_error *err);
+
+/**
+ * A revealed stage has ended.
+ * @param[in] work_s         alone-seconds over its tasks
+ * @param[in] output_tokens  over its tasks; negative: not known
+ * @return LLMSCHED_ERROR_NOT_FOUND for a stage not revealed or ended before
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_progress_end(llmsched_progress *progress, uint32_t number,
+                                                   double work_s, double output_tokens,
+                                                   llmsched_error *err);
+
+/** The template's stage that a revealed one is; LLMSCHED_INDEX_NONE: it has none, or there is no
+ * stage of this number. @since 0.1 */
+LLMSCHED_API uint32_t llmsched_progress_template_stage(const llmsched_progress *progress,
+                                                       uint32_t number);
+
+/* --- the quantifier ------------------------------------------------------- */
 
 /** Options of a quantifier. @since 0.1 */
 typedef struct llmsched_quantifier_options {
@@ -88,6 +165,17 @@ typedef struct llmsched_stage_evidence {
 LLMSCHED_API llmsched_status llmsched_quantifier_set_evidence(
     llmsched_quantifier *quantifier, const llmsched_stage_evidence *evidence, uint32_t count,
     llmsched_error *err);
+
+/**
+ * Sets what is known of a job from its progress; replaces all evidence. Copied: the progress may go
+ * on afterwards.
+ * @return LLMSCHED_ERROR_INVALID for progress of another profile; LLMSCHED_ERROR_IMPOSSIBLE as of
+ * llmsched_quantifier_set_evidence()
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_quantifier_set_progress(llmsched_quantifier *quantifier,
+                                                              const llmsched_progress *progress,
+                                                              llmsched_error *err);
 
 /** Belief about one unfinished stage. @since 0.1 */
 typedef struct llmsched_stage_belief {
@@ -208,6 +296,40 @@ LLMSCHED_API llmsched_status llmsched_quantifier_path(llmsched_quantifier *quant
 /** Mean of llmsched_quantifier_path(). @since 0.1 */
 LLMSCHED_API llmsched_status llmsched_quantifier_critical_path(llmsched_quantifier *quantifier,
                                                                double *mean_s, llmsched_error *err);
+
+/** Where a forecast of remaining work comes from; values of `method`. @since 0.1 */
+enum {
+    /** The network: its stages' posterior, mixed with its variables of remaining work, whose
+       distribution given how far the job has come is kept as a forest of trees. Without progress
+       or trees the stages alone. */
+    LLMSCHED_BY_NETWORK = 1,
+    /** What remained of past runs after as many ended stages (llmsched_profile_get_remainder()). */
+    LLMSCHED_BY_HISTORY = 2,
+    /** One regression tree on how far the job has come. */
+    LLMSCHED_BY_TREE = 3,
+    /** A forest of such trees, drawn towards history as far as that helped in past runs. */
+    LLMSCHED_BY_FOREST = 4
+};
+
+/**
+ * Forecast of the remaining work of one kind, unfinished stages in full
+ * (docs/algorithms.md section 9). 0 once all revealed stages have ended.
+ * @param[in]  kind       LLMSCHED_STAGE_LLM or LLMSCHED_STAGE_REGULAR
+ * @param[in]  method     LLMSCHED_BY_*
+ * @param[in]  levels     @p count of them, each in (0, 1); by history only 0.1, 0.5 and 0.9
+ * @param[out] quantiles  @p count values, each the least up to which the distribution holds its
+ * level; may be NULL when @p count is 0
+ * @param[out] mean_s     alone-seconds
+ * @return LLMSCHED_ERROR_STATE for a method that needs progress when only evidence was set, or
+ * trees when the profile has none
+ * @since 0.1. Cost: a walk down each tree; by network one pass over the clique tree, and for
+ * quantiles the distribution over it.
+ */
+LLMSCHED_API llmsched_status llmsched_quantifier_forecast(llmsched_quantifier *quantifier,
+                                                          uint32_t kind, uint32_t method,
+                                                          const double *levels, uint32_t count,
+                                                          double *quantiles, double *mean_s,
+                                                          llmsched_error *err);
 
 /** Entropy H(X | evidence) of a stage's variable, nats; 0 for a finished one. @since 0.1 */
 LLMSCHED_API llmsched_status llmsched_quantifier_entropy(llmsched_quantifier *quantifier,

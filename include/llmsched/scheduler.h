@@ -18,6 +18,7 @@
 #include "llmsched/base.h"
 #include "llmsched/dag.h"
 #include "llmsched/profiler.h"
+#include "llmsched/quantifier.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -53,24 +54,6 @@ typedef struct llmsched_job {
     double arrival_s;    /**< when it arrived, for every order by arrival; 0: at the event */
 } llmsched_job;
 
-/** A stage that a job has revealed. Nothing of it is known before. @since 0.1 */
-typedef struct llmsched_revealed_stage {
-    uint32_t size; /**< sizeof(llmsched_revealed_stage) */
-    uint32_t kind; /**< LLMSCHED_STAGE_*; a dynamic stage has no tasks and finishes when its parents
-                      have */
-    const char *name; /**< its k-th stage of this kind and name is the template's with occurrence k;
-                         not NULL */
-    const char
-        *model; /**< LLM stages: only engines with this model may run it; NULL: engines without */
-    const uint32_t
-        *parents; /**< numbers of stages of the job that must finish first, revealed before */
-    uint32_t parent_count; /**< 0: ready at once */
-    uint32_t tasks;        /**< exchangeable tasks; 0: 1 */
-    uint32_t choice;       /**< dynamic stages: the candidate chosen plus 1; 0: not known */
-    uint32_t has_prompt;   /**< 1: prompt_tokens is known */
-    double prompt_tokens;  /**< over all tasks */
-} llmsched_revealed_stage;
-
 /** Kinds of events; values of `type`. Beside each: the fields it reads beside time_s. @since 0.1 */
 enum {
     /** A new executor: executor, executor_info. */
@@ -90,7 +73,8 @@ enum {
     LLMSCHED_EVENT_JOB_CANCELLED = 7,
     /** A job has a new stage: job, stage (a number new to the job), stage_info. */
     LLMSCHED_EVENT_STAGE_REVEALED = 8,
-    /** A started task has finished: job, stage, task; alone_s with LLMSCHED_EVENT_HAS_ALONE. */
+    /** A started task has finished: job, stage, task; alone_s with LLMSCHED_EVENT_HAS_ALONE,
+       output_tokens with LLMSCHED_EVENT_HAS_OUTPUT. */
     LLMSCHED_EVENT_TASK_FINISHED = 9,
     /** A started task was refused or failed and is ready again: job, stage, task. */
     LLMSCHED_EVENT_TASK_FAILED = 10
@@ -98,6 +82,8 @@ enum {
 
 /** Flag of an event: alone_s is set. @since 0.1 */
 #define LLMSCHED_EVENT_HAS_ALONE 1u
+/** Flag of an event: output_tokens is set. @since 0.1 */
+#define LLMSCHED_EVENT_HAS_OUTPUT 2u
 
 /** Something that happened. Borrowed during the call. @since 0.1 */
 typedef struct llmsched_event {
@@ -109,13 +95,14 @@ typedef struct llmsched_event {
     uint64_t executor; /**< the caller's id of the executor; ties end in it */
     uint32_t stage;    /**< the caller's number of the stage in its job; ties end in it */
     uint32_t task;     /**< number of the task in its stage */
-    uint32_t flags;    /**< LLMSCHED_EVENT_HAS_ALONE or 0 */
+    uint32_t flags;    /**< LLMSCHED_EVENT_HAS_*, added up */
     uint32_t reserved; /**< 0 */
     double alone_s; /**< the task's measured alone time; without it the scheduler divides the time
                        since the decision by the slowdowns of the batches it ran in */
     const llmsched_job *job_info;              /**< see the types */
     const llmsched_revealed_stage *stage_info; /**< see the types */
     const llmsched_executor *executor_info;    /**< see the types */
+    double output_tokens; /**< tokens that the LLM task wrote; forecasts are better with them */
 } llmsched_event;
 
 /** Start this task on this executor now. @since 0.1 */
@@ -253,28 +240,21 @@ typedef struct llmsched_stage_view {
 LLMSCHED_API llmsched_status llmsched_view_stage(const llmsched_view *view, uint64_t job,
                                                  uint32_t stage, llmsched_stage_view *info);
 
-/** Where an estimate comes from; values of `method`. @since 0.1 */
-enum {
-    /** The profile's network under the job's evidence. */
-    LLMSCHED_BY_NETWORK = 1,
-    /** What remained of past runs after as many ended stages (llmsched_profile_get_remainder()). */
-    LLMSCHED_BY_HISTORY = 2
-};
-
 /** Remaining work of a job. @since 0.1 */
 typedef struct llmsched_estimate {
     uint32_t size;     /**< sizeof(llmsched_estimate) */
     uint32_t reserved; /**< 0 */
     double mean_s;     /**< expected */
-    double lo_s;       /**< least likely; equal to mean_s by history */
-    double hi_s;       /**< greatest likely; equal to mean_s by history */
+    double lo_s;       /**< least likely; equal to mean_s but by network */
+    double hi_s;       /**< greatest likely; equal to mean_s but by network */
 } llmsched_estimate;
 
 /**
  * Estimates a job's remaining work; kept until the next event of the job. 0 for a job without a
- * profile.
+ * profile; by history for one whose profile has no trees, or that has done what its network holds
+ * impossible.
  * @param[in] kind    LLMSCHED_STAGE_LLM, LLMSCHED_STAGE_REGULAR, or 0 for both together
- * @param[in] method  LLMSCHED_BY_*
+ * @param[in] method  LLMSCHED_BY_* (quantifier.h)
  * @since 0.1
  */
 LLMSCHED_API llmsched_status llmsched_view_estimate(const llmsched_view *view, uint64_t job,

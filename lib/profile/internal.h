@@ -7,15 +7,24 @@
 #define LLS_PROFILE_INTERNAL_H
 
 #include "base/internal.h"
+#include "bayes/forest.h"
 #include "bayes/internal.h"
 #include "dag/internal.h"
 #include "llmsched/profiler.h"
+#include "profile/headway.h"
 
 /* Name of the class that gathers rare names. */
 #define LLS_CLASS_OTHER "*"
 /* Ids of the stages of an induced template that stand for all beyond max_stages. */
 #define LLS_MORE_LLM "*more-llm"
 #define LLS_MORE_TOOL "*more-tool"
+
+/* Kinds of work that remain: of LLM stages and of tools. */
+enum { LLS_WORK_KINDS = 2 };
+static inline uint32_t lls_work_kind(uint32_t kind)
+{
+    return kind == LLMSCHED_STAGE_LLM ? 0 : 1;
+}
 
 /* Everything a profile knows of one template stage. */
 typedef struct lls_profiled_stage {
@@ -63,6 +72,13 @@ struct llmsched_profile {
     lls_remainder *remainders;
     uint32_t remainder_count; /* of each */
 
+    /* Remaining work given how far a job has come, by kind of work; all NULL in a profile without
+     * them. A forest, one tree, and a tree that knows nothing but the number of ended stages: the
+     * forest is mixed with it by history_share, so as not to see more than there is. */
+    lls_forest *forests[LLS_WORK_KINDS], *trees[LLS_WORK_KINDS], *histories[LLS_WORK_KINDS];
+    double history_share[LLS_WORK_KINDS];
+    uint32_t *class_places; /* per class: its place in a headway's counts */
+
     uint64_t run_count;
     double mean_llm_s, mean_tool_s; /* of a run */
     double mean_stage_s[4];         /* per kind: work of a stage */
@@ -91,9 +107,9 @@ typedef struct lls_seen_stage {
     uint32_t kind;
     uint32_t name;                       /* number of the name in the profiler's table */
     uint32_t parent_start, parent_count; /* in seen_run.parents: places in the order of revealing */
-    uint32_t choice;
+    uint32_t choice, tasks;
     uint32_t missing; /* LLMSCHED_MISSING_*; what is missing is 0 */
-    double prompt_tokens, work, span;
+    double prompt_tokens, output_tokens, work, span;
 } lls_seen_stage;
 
 typedef struct lls_seen_run {
@@ -166,6 +182,14 @@ static inline bool lls_amount_has_prompt(const lls_amount *a)
 llmsched_status lls_place_cuts(const llmsched_profiler *profiler, const lls_matching *matching,
                                llmsched_profile *profile, llmsched_error *err);
 
+/* remainder.c */
+typedef struct lls_ending {
+    double time;
+    uint32_t place;
+} lls_ending;
+/* A run alone with unlimited places: when each stage ends, in that order. ends: scratch. */
+void lls_replay(const lls_seen_run *run, lls_ending *endings, double *ends);
+
 /* fit_network.c: assigns the variables and learns their structure; counts: without rows yet. */
 llmsched_status lls_learn_variables(const llmsched_profiler *profiler, const lls_matching *matching,
                                     llmsched_profile *profile, lls_counts *counts,
@@ -195,5 +219,33 @@ llmsched_status lls_copy_shape(const llmsched_profile *from, llmsched_profile *t
 /* Fills in all else. */
 llmsched_status lls_tally_write(const lls_tally *tally, double prior, llmsched_profile *profile,
                                 llmsched_error *err);
+
+/* rows.c: how far past runs had come, and what then was left. Runs are told apart as groups. */
+typedef struct lls_rows {
+    double *features;                /* LLS_FEATURES of each row */
+    double *ended;                   /* stages; a whole number under count */
+    double *targets[LLS_WORK_KINDS]; /* alone-seconds of unfinished stages */
+    uint32_t *groups;
+    double *weights; /* per run: the fewer the older, where runs fade */
+    uint32_t count, run_count;
+} lls_rows;
+/* From the runs that tell all their work to the end; none: no rows. The profile's class_places must
+ * be set. rows: all zero; released with lls_rows_free() also after
+ * a failure. */
+llmsched_status lls_rows_fill(const llmsched_profiler *profiler, const llmsched_profile *profile,
+                              lls_rows *rows, llmsched_error *err);
+void lls_rows_free(const llmsched_context *context, lls_rows *rows);
+
+/* fit_forest.c: the variables of remaining work. */
+/* Class of a stage of a past run; LLS_NONE32: none. */
+uint32_t lls_seen_class(const llmsched_profiler *profiler, const llmsched_profile *profile,
+                        const lls_seen_stage *s);
+llmsched_status lls_fit_forests(const llmsched_profiler *profiler, llmsched_profile *profile,
+                                llmsched_error *err);
+/* Those of another profile of the same template. */
+llmsched_status lls_share_forests(const llmsched_profile *from, llmsched_profile *to,
+                                  llmsched_error *err);
+/* Where stages of a class are counted. */
+uint32_t lls_profile_place(const llmsched_profile *profile, uint32_t class_number);
 
 #endif

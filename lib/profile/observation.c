@@ -31,10 +31,12 @@ static llmsched_status check_stage(const llmsched_run_stage *s, uint32_t i, llms
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "run: stages[%u].missing is %u, expected a sum of LLMSCHED_MISSING_*", i,
                         s->missing);
-    if (!is_amount(s->work_s) || !is_amount(s->span_s) || !is_amount(s->prompt_tokens))
-        return lls_fail(
-            err, LLMSCHED_ERROR_INVALID,
-            "run: stages[%u]: work_s, span_s and prompt_tokens must be finite and not negative", i);
+    if (!is_amount(s->work_s) || !is_amount(s->span_s) || !is_amount(s->prompt_tokens) ||
+        !is_amount(s->output_tokens))
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "run: stages[%u]: work_s, span_s, prompt_tokens and output_tokens must be "
+                        "finite and not negative",
+                        i);
     if (s->parent_count > 0 && s->parents == NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "run: stages[%u].parents is missing", i);
     for (uint32_t p = 0; p < s->parent_count; p++) {
@@ -134,7 +136,9 @@ static llmsched_status copy_stages(llmsched_profiler *profiler, const llmsched_r
         to->kind = s.kind;
         to->choice = s.choice;
         to->missing = s.missing;
+        to->tasks = s.tasks > 0 ? s.tasks : 1;
         to->prompt_tokens = s.prompt_tokens;
+        to->output_tokens = s.output_tokens;
         to->work = s.work_s;
         to->span = span_of(&s);
         to->parent_start = next_parent;

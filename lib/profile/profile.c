@@ -49,6 +49,12 @@ void llmsched_profile_release(llmsched_profile *p)
     lls_free(p->context, p->successor_start);
     lls_free(p->context, p->successors);
     lls_free(p->context, p->remainders);
+    for (uint32_t kind = 0; kind < LLS_WORK_KINDS; kind++) {
+        lls_forest_free(p->context, p->forests[kind]);
+        lls_forest_free(p->context, p->trees[kind]);
+        lls_forest_free(p->context, p->histories[kind]);
+    }
+    lls_free(p->context, p->class_places);
     lls_free(p->context, p->class_kinds);
     lls_free(p->context, p->class_names);
     lls_map_finish(&p->classes);

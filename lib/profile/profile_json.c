@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Profiles as JSON, "llmsched-profile-1" (docs/schemas.md). */
+#include "profile/forest_json.h"
 #include "profile/internal.h"
 
 #include <math.h>
@@ -105,7 +106,8 @@ llmsched_status llmsched_profile_to_json(const llmsched_profile *p, llmsched_tex
                      write_remainders(p->remainders + p->remainder_count, p->remainder_count)) &&
         lls_json_put(json, "dag", lls_dag_to_json(p->dag)) &&
         lls_json_put(json, "stages", write_stages(p)) &&
-        lls_json_put(json, "network", lls_network_to_json(p->network));
+        lls_json_put(json, "network", lls_network_to_json(p->network)) &&
+        (p->class_places == NULL || lls_json_put(json, "progress", lls_forests_to_json(p)));
     llmsched_status status =
         ok ? lls_json_print(p->context, json, text, err) : lls_fail_memory(err);
     lls_json_free(json);
@@ -402,6 +404,8 @@ static llmsched_status read_profile(const llmsched_context *context, const lls_j
         status = read_remainders(p, json, "tool_remainders", false, err);
     if (status == LLMSCHED_OK)
         status = read_stages(p, json, err);
+    if (status == LLMSCHED_OK)
+        status = lls_forests_from_json(p, json, err);
     if (status != LLMSCHED_OK) {
         llmsched_profile_release(p);
         return status;

@@ -199,6 +199,8 @@ static llmsched_status fit_to(llmsched_profiler *p, llmsched_profile *profile, l
         status = count_runs(p, profile, *tally, &matching, &counted, err);
     if (status == LLMSCHED_OK)
         status = lls_tally_write(*tally, p->options.prior, profile, err);
+    if (status == LLMSCHED_OK)
+        status = lls_fit_forests(p, profile, err);
     lls_counts_finish(&counts);
     lls_matching_free(p->context, &matching);
     return status;
@@ -273,6 +275,8 @@ static llmsched_status refit_to(const llmsched_profiler *p, llmsched_profile *pr
     llmsched_status status = lls_profile_index(profile, err);
     if (status == LLMSCHED_OK)
         status = lls_copy_shape(p->shape, profile, err);
+    if (status == LLMSCHED_OK)
+        status = lls_share_forests(p->shape, profile, err);
     if (status == LLMSCHED_OK)
         status = lls_tally_write(p->tally, p->options.prior, profile, err);
     return status;

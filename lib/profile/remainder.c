@@ -19,8 +19,7 @@ static int by_time(const void *a, const void *b)
     return x->place < y->place ? -1 : x->place > y->place;
 }
 
-/* The replay with unlimited places: when each stage ends, in that order. */
-static void replay(const lls_seen_run *run, lls_ending *endings, double *ends)
+void lls_replay(const lls_seen_run *run, lls_ending *endings, double *ends)
 {
     for (uint32_t i = 0; i < run->stage_count; i++) {
         const lls_seen_stage *s = &run->stages[i];
@@ -76,7 +75,7 @@ void lls_add_remains(lls_tally *t, const lls_seen_run *run, double weight)
         t->remain_count = n + 1;
     if (run->truncated)
         return;
-    replay(run, t->endings, t->ends);
+    lls_replay(run, t->endings, t->ends);
     for (uint32_t k = 0; k < 2; k++)
         add_kind(run, t->endings, KINDS[k], weight, t->remains[k]);
 }

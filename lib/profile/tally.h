@@ -36,11 +36,6 @@ typedef struct lls_kind_tally {
     lls_total run_work, stage_work;
 } lls_kind_tally;
 
-typedef struct lls_ending {
-    double time;
-    uint32_t place;
-} lls_ending;
-
 struct lls_tally {
     const llmsched_context *context;
     double half_life; /* runs; 0: none */

@@ -156,8 +156,8 @@ static llmsched_status exactly(llmsched_quantifier *q, uint32_t kind, llmsched_e
     return lls_grid_sum(q, &sum, err);
 }
 
-static llmsched_status distribute(llmsched_quantifier *q, uint32_t kind, bool may_draw,
-                                  llmsched_error *err)
+llmsched_status lls_distribute(llmsched_quantifier *q, uint32_t kind, bool may_draw,
+                               llmsched_error *err)
 {
     llmsched_status status = lls_need_marginals(q, err);
     if (status != LLMSCHED_OK)
@@ -188,7 +188,7 @@ llmsched_status llmsched_quantifier_distribution(llmsched_quantifier *q, uint32_
     if (status == LLMSCHED_OK)
         status = llmsched_quantifier_remaining(q, kind, &remaining, err);
     if (status == LLMSCHED_OK)
-        status = distribute(q, kind, false, err);
+        status = lls_distribute(q, kind, false, err);
     if (status != LLMSCHED_OK)
         return status;
     const lls_points *p = &q->points;
@@ -218,7 +218,7 @@ llmsched_status llmsched_quantifier_quantiles(llmsched_quantifier *q, uint32_t k
     if (status == LLMSCHED_OK)
         status = lls_check_levels(levels, count, quantiles, err);
     if (status == LLMSCHED_OK)
-        status = distribute(q, kind, true, err);
+        status = lls_distribute(q, kind, true, err);
     for (uint32_t i = 0; i < count && status == LLMSCHED_OK; i++)
         quantiles[i] = lls_points_quantile(&q->points, levels[i]);
     return status;

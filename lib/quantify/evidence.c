@@ -138,6 +138,15 @@ static llmsched_status read_all(llmsched_quantifier *q, const llmsched_stage_evi
     return LLMSCHED_OK;
 }
 
+static llmsched_status take(llmsched_quantifier *q, const llmsched_stage_evidence *evidence,
+                            llmsched_error *err)
+{
+    memcpy(q->evidence, evidence, q->profile->stage_count * sizeof *q->evidence);
+    lls_mark_absent(q->profile, q->evidence, q->queue, q->reached);
+    q->marginals_known = false;
+    return tell_network(q, err);
+}
+
 llmsched_status llmsched_quantifier_set_evidence(llmsched_quantifier *q,
                                                  const llmsched_stage_evidence *evidence,
                                                  uint32_t count, llmsched_error *err)
@@ -150,8 +159,18 @@ llmsched_status llmsched_quantifier_set_evidence(llmsched_quantifier *q,
     llmsched_status status = read_all(q, evidence, q->incoming, err);
     if (status != LLMSCHED_OK)
         return status;
-    memcpy(q->evidence, q->incoming, count * sizeof *q->evidence);
-    lls_mark_absent(q->profile, q->evidence, q->queue, q->reached);
-    q->marginals_known = false;
-    return tell_network(q, err);
+    q->has_progress = false;
+    return take(q, q->incoming, err);
+}
+
+llmsched_status llmsched_quantifier_set_progress(llmsched_quantifier *q, const llmsched_progress *p,
+                                                 llmsched_error *err)
+{
+    if (q == NULL || p == NULL)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "quantifier and progress must not be NULL");
+    if (p->profile != q->profile)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "progress: it follows a job of another profile than the quantifier's");
+    lls_take_progress(q, p);
+    return take(q, p->evidence, err);
 }

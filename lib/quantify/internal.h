@@ -10,6 +10,7 @@
 #include "llmsched/quantifier.h"
 #include "profile/internal.h"
 #include "quantify/law.h"
+#include "quantify/progress.h"
 
 /* A distribution over points, ascending. */
 typedef struct lls_points {
@@ -33,6 +34,12 @@ struct llmsched_quantifier {
     bool marginals_known;
     double *scale; /* per stage: of what is left of an aggregate; valid with the marginals */
 
+    /* How far the job has come; valid when has_progress. */
+    bool has_progress;
+    uint32_t revealed_stages, pending_stages;
+    uint32_t strangers[LLS_WORK_KINDS];
+    double features[LLS_FEATURES], ended_stages;
+
     /* Scratch of reach.c and reduction.c. */
     uint32_t *queue;
     uint8_t *reached;
@@ -51,6 +58,16 @@ struct llmsched_quantifier {
     uint32_t *states;
     double *longest;
 };
+
+/* forecast.c */
+/* Takes over what forecasts need of a job's progress; its evidence is taken apart. */
+void lls_take_progress(llmsched_quantifier *q, const llmsched_progress *p);
+/* Mean of the unfinished stages that the template lacks: their kind's. kind: LLM or regular. */
+double lls_strange_work(const llmsched_quantifier *q, uint32_t kind);
+/* Means only, without the checks of the public call but those of the method. kind: LLM or regular.
+ */
+llmsched_status lls_forecast_mean(llmsched_quantifier *q, uint32_t kind, uint32_t method,
+                                  double *mean, llmsched_error *err);
 
 /* belief.c */
 
@@ -80,6 +97,10 @@ typedef struct lls_sum_frame {
     uint32_t parts; /* stages that share */
 } lls_sum_frame;
 
+/* q->points, of the remaining work of a kind; drawn, where that may be, when the grid takes too
+ * long. */
+llmsched_status lls_distribute(llmsched_quantifier *q, uint32_t kind, bool may_draw,
+                               llmsched_error *err);
 /* Room for so many points; false: no memory. */
 bool lls_points_reserve(llmsched_quantifier *q, uint32_t count);
 double lls_points_quantile(const lls_points *points, double level);

@@ -229,6 +229,10 @@ static llmsched_status task_finished(llmsched_scheduler *s, const llmsched_event
     bool given = (event->flags & LLMSCHED_EVENT_HAS_ALONE) != 0;
     if (given && !is_amount(event->alone_s))
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "alone_s must be finite and not negative");
+    bool told = (event->flags & LLMSCHED_EVENT_HAS_OUTPUT) != 0;
+    if (told && !is_amount(event->output_tokens))
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "output_tokens must be finite and not negative");
     lls_stage *stage = task->stage;
     double served = lls_executor_clock(s, s->executors[task->executor]) - task->start_clock;
     double alone = given ? event->alone_s : fmax(0, served);
@@ -237,6 +241,8 @@ static llmsched_status task_finished(llmsched_scheduler *s, const llmsched_event
     task->executor = LLS_NONE32;
     stage->finished++;
     stage->work_s += alone;
+    stage->output_tokens += told ? event->output_tokens : 0;
+    stage->untold_outputs += !told;
     *(stage->kind == LLMSCHED_STAGE_LLM ? &stage->job->done_llm_s : &stage->job->done_tool_s) +=
         alone;
     lls_stage_settle(s, stage);

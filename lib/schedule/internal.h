@@ -87,6 +87,7 @@ struct lls_stage {
     uint32_t kind;
     uint32_t queue;          /* LLS_NONE32 for dynamic stages */
     uint32_t template_stage; /* LLS_NONE32: not in the template */
+    uint32_t number_in_progress;
     uint32_t choice;
     uint32_t task_count, ready, running, finished;
     uint32_t first_ready; /* no ready task has a lower number */
@@ -95,7 +96,9 @@ struct lls_stage {
     bool done, has_prompt;
     bool reduction_known;
     double prompt_tokens;
-    double work_s; /* alone time of its finished tasks */
+    double work_s;           /* alone time of its finished tasks */
+    double output_tokens;    /* of its finished tasks that told */
+    uint32_t untold_outputs; /* finished tasks that did not */
     double key;
     double reduction;
     lls_edge *children;
@@ -106,6 +109,11 @@ struct lls_stage {
 
 /* What a job may need: places of its estimates. */
 enum { LLS_RESOURCE_LLM, LLS_RESOURCE_TOOL, LLS_RESOURCE_BOTH, LLS_RESOURCES };
+enum { LLS_METHODS = LLMSCHED_BY_FOREST };
+
+typedef struct lls_estimate {
+    double mean, lo, hi;
+} lls_estimate;
 
 struct lls_job {
     uint32_t slot;
@@ -120,18 +128,16 @@ struct lls_job {
     uint32_t stage_count, stage_capacity;
     lls_stage **open; /* the unfinished ones, in an order that means nothing */
     uint32_t open_count, open_capacity;
-    llmsched_stage_evidence *evidence; /* per template stage, without ages */
-    uint32_t *class_counts;            /* revealed stages of each class of the profile */
+    llmsched_progress *progress; /* NULL: no profile */
     bool dirty;
-    bool known[2]; /* whether the estimates by each method hold */
-    llmsched_estimate estimates[2][LLS_RESOURCES];
+    bool known[LLS_METHODS]; /* whether the estimates by each method hold */
+    lls_estimate estimates[LLS_METHODS][LLS_RESOURCES];
 };
 
 /* A profile in use with the calculator for it. */
 typedef struct lls_knowledge {
     const llmsched_profile *profile; /* NULL: free */
     llmsched_quantifier *quantifier;
-    llmsched_stage_evidence *scratch; /* evidence with ages */
     uint32_t jobs;
 } lls_knowledge;
 
@@ -215,10 +221,10 @@ void lls_job_touch(llmsched_scheduler *s, lls_job *job);
 /* belief.c */
 llmsched_status lls_knowledge_use(llmsched_scheduler *s, const llmsched_profile *profile,
                                   uint32_t *knowledge, llmsched_error *err);
-void lls_knowledge_close(llmsched_scheduler *s, lls_knowledge *k);
+void lls_knowledge_close(lls_knowledge *k);
 void lls_knowledge_drop(llmsched_scheduler *s, uint32_t knowledge);
 llmsched_status lls_job_estimate(llmsched_scheduler *s, lls_job *job, uint32_t resource,
-                                 uint32_t method, const llmsched_estimate **estimate,
+                                 uint32_t method, const lls_estimate **estimate,
                                  llmsched_error *err);
 llmsched_status lls_stage_reduction(llmsched_scheduler *s, lls_stage *stage, double *reduction,
                                     llmsched_error *err);

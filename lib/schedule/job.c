@@ -29,7 +29,7 @@ lls_stage *lls_stage_find(const llmsched_scheduler *s, uint64_t job, uint32_t nu
 /* Puts the job on the list of those whose keys are worked out at the next decision. */
 void lls_job_touch(llmsched_scheduler *s, lls_job *job)
 {
-    job->known[0] = job->known[1] = false;
+    memset(job->known, 0, sizeof job->known);
     if (job->dirty)
         return;
     job->dirty = true;
@@ -44,27 +44,17 @@ static void job_free(llmsched_scheduler *s, lls_job *job)
         return;
     if (job->knowledge != LLS_NONE32)
         lls_knowledge_drop(s, job->knowledge);
-    lls_free(s->context, job->evidence);
-    lls_free(s->context, job->class_counts);
+    llmsched_progress_destroy(job->progress);
     lls_free(s->context, job->stages);
     lls_free(s->context, job->open);
     lls_free(s->context, job);
 }
 
-/* What the job needs to keep evidence on the template of its profile. */
 static llmsched_status job_attach_profile(llmsched_scheduler *s, lls_job *job,
                                           const llmsched_profile *profile, llmsched_error *err)
 {
     llmsched_status status = lls_knowledge_use(s, profile, &job->knowledge, err);
-    if (status != LLMSCHED_OK)
-        return status;
-    job->evidence = lls_calloc(s->context, profile->stage_count, sizeof *job->evidence);
-    job->class_counts = lls_calloc(s->context, profile->class_count, sizeof *job->class_counts);
-    if (job->evidence == NULL || job->class_counts == NULL)
-        return lls_fail_memory(err);
-    for (uint32_t i = 0; i < profile->stage_count; i++)
-        job->evidence[i].size = sizeof *job->evidence;
-    return LLMSCHED_OK;
+    return status == LLMSCHED_OK ? llmsched_progress_create(profile, &job->progress, err) : status;
 }
 
 /* Room for the job in every table; the slot it will have. */
@@ -216,32 +206,9 @@ static bool reserve_stage(llmsched_scheduler *s, lls_stage *stage)
                     (size_t)job->stage_count + 1, sizeof(lls_stage *)) &&
            lls_grow(s->context, (void **)&job->open, &job->open_capacity,
                     (size_t)job->open_count + 1, sizeof(lls_stage *)) &&
+           (job->progress == NULL || lls_progress_reserve(job->progress)) &&
            (stage->queue == LLS_NONE32 ||
             lls_heap_reserve(&s->queues[stage->queue]->ready, stage->slot + 1));
-}
-
-/* The template's stage that this one is, and the evidence that it is there. */
-static void match_template(llmsched_scheduler *s, lls_stage *stage)
-{
-    lls_job *job = stage->job;
-    if (job->knowledge == LLS_NONE32)
-        return;
-    const llmsched_profile *profile = s->knowledge[job->knowledge].profile;
-    uint32_t class_number = lls_profile_class(profile, stage->kind, stage->name);
-    uint32_t occurrence = class_number != LLS_NONE32 ? job->class_counts[class_number]++ : 0;
-    uint32_t t = lls_profile_stage_of(profile, class_number, stage->kind, occurrence);
-    stage->template_stage = t;
-    if (t == LLS_NONE32)
-        return;
-    llmsched_stage_evidence *e = &job->evidence[t];
-    if (profile->stages[t].aggregate) {
-        e->state = LLMSCHED_EVIDENCE_PARTIAL;
-        return;
-    }
-    e->state = LLMSCHED_EVIDENCE_PRESENT;
-    e->choice = stage->choice;
-    e->has_prompt = stage->has_prompt;
-    e->prompt_tokens = stage->prompt_tokens;
 }
 
 /* A stage waits on its unfinished parents through one edge each. */
@@ -282,7 +249,10 @@ llmsched_status lls_stage_add(llmsched_scheduler *s, lls_job *job, uint32_t numb
     job->stages[job->stage_count++] = stage;
     stage->open_at = job->open_count;
     job->open[job->open_count++] = stage;
-    match_template(s, stage);
+    if (job->progress != NULL) {
+        stage->number_in_progress = lls_progress_add(job->progress, info);
+        stage->template_stage = job->progress->template_stages[stage->number_in_progress];
+    }
     link_parents(s, stage, info);
     if (stage->kind == LLMSCHED_STAGE_LLM)
         job->unfinished_llm++;
@@ -297,7 +267,7 @@ llmsched_status lls_stage_add(llmsched_scheduler *s, lls_job *job, uint32_t numb
 
 /* --- the end of tasks and stages ------------------------------------------------ */
 
-static void note_finished(llmsched_scheduler *s, lls_stage *stage)
+static void note_finished(lls_stage *stage)
 {
     lls_job *job = stage->job;
     stage->done = true;
@@ -307,16 +277,9 @@ static void note_finished(llmsched_scheduler *s, lls_stage *stage)
         job->unfinished_llm--;
     else if (stage->kind == LLMSCHED_STAGE_REGULAR)
         job->unfinished_tool--;
-    if (stage->template_stage == LLS_NONE32)
-        return;
-    llmsched_stage_evidence *e = &job->evidence[stage->template_stage];
-    if (s->knowledge[job->knowledge].profile->stages[stage->template_stage].aggregate) {
-        e->work_s += stage->work_s;
-        e->ended++;
-        return;
-    }
-    e->state = LLMSCHED_EVIDENCE_FINISHED;
-    e->work_s = stage->work_s;
+    if (job->progress != NULL)
+        lls_progress_finish(job->progress, stage->number_in_progress, stage->work_s,
+                            stage->untold_outputs == 0 ? stage->output_tokens : -1);
 }
 
 void lls_stage_settle(llmsched_scheduler *s, lls_stage *stage)
@@ -329,7 +292,7 @@ void lls_stage_settle(llmsched_scheduler *s, lls_stage *stage)
         todo = done->next_done;
         if (done->done || done->waiting > 0 || done->finished < done->task_count)
             continue;
-        note_finished(s, done);
+        note_finished(done);
         for (lls_edge *edge = done->children; edge != NULL; edge = edge->next) {
             if (--edge->child->waiting > 0)
                 continue;

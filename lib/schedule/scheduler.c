@@ -80,7 +80,7 @@ void llmsched_scheduler_destroy(llmsched_scheduler *s)
     }
     for (uint32_t i = 0; i < s->knowledge_count; i++) {
         if (s->knowledge[i].profile != NULL)
-            lls_knowledge_close(s, &s->knowledge[i]);
+            lls_knowledge_close(&s->knowledge[i]);
     }
     for (uint32_t i = 0; i < s->executor_slots; i++)
         lls_executor_free(s, s->executors[i]);

@@ -146,22 +146,23 @@ llmsched_status llmsched_view_estimate(const llmsched_view *view, uint64_t id, u
                                        uint32_t method, llmsched_estimate *estimate)
 {
     lls_job *job = lls_job_find(view->scheduler, id);
-    const llmsched_estimate *found = NULL;
+    const lls_estimate *found = NULL;
     uint32_t resource = kind == LLMSCHED_STAGE_LLM       ? LLS_RESOURCE_LLM
                         : kind == LLMSCHED_STAGE_REGULAR ? LLS_RESOURCE_TOOL
                                                          : LLS_RESOURCE_BOTH;
     if (job == NULL)
         return no_job(view, id);
-    if (kind > LLMSCHED_STAGE_REGULAR ||
-        (method != LLMSCHED_BY_NETWORK && method != LLMSCHED_BY_HISTORY))
+    if (kind > LLMSCHED_STAGE_REGULAR || method < LLMSCHED_BY_NETWORK ||
+        method > LLMSCHED_BY_FOREST)
         return lls_fail(view->err, LLMSCHED_ERROR_INVALID, "view: kind %u or method %u is unknown",
                         kind, method);
     llmsched_status status =
         lls_job_estimate(view->scheduler, job, resource, method, &found, view->err);
     if (status != LLMSCHED_OK)
         return status;
-    return lls_sized_out(estimate, found, sizeof *found, sizeof *found, "llmsched_estimate",
-                         view->err);
+    llmsched_estimate now = {
+        .size = sizeof now, .mean_s = found->mean, .lo_s = found->lo, .hi_s = found->hi};
+    return lls_sized_out(estimate, &now, sizeof now, sizeof now, "llmsched_estimate", view->err);
 }
 
 llmsched_status llmsched_view_reduction(const llmsched_view *view, uint64_t job, uint32_t stage,

@@ -37,7 +37,7 @@ FROZEN(llmsched_distribution, 48);
 FROZEN(llmsched_executor, 40);
 FROZEN(llmsched_job, 48);
 FROZEN(llmsched_revealed_stage, 56);
-FROZEN(llmsched_event, 80);
+FROZEN(llmsched_event, 88);
 FROZEN(llmsched_decision, 32);
 FROZEN(llmsched_choice, 24);
 FROZEN(llmsched_policy, 40);

@@ -59,6 +59,7 @@ def stages_of(run):
             made["tasks"] = stage.tasks
         if stage.kind == llmsched.Kind.LLM:
             made["prompt_tokens"] = stage.prompt_tokens
+            made["output_tokens"] = round(stage.output_tokens / stage.tasks)  # of each task
         yield made
 
 

@@ -245,6 +245,10 @@ static void end(struct replay *r, const struct pending *p)
         event.flags = LLMSCHED_EVENT_HAS_ALONE;
         event.alone_s = number(data, "seconds");
     }
+    if (get(data, "output_tokens") != NULL) {
+        event.flags |= LLMSCHED_EVENT_HAS_OUTPUT;
+        event.output_tokens = number(data, "output_tokens");
+    }
     post(r, LLMSCHED_EVENT_TASK_FINISHED, p->end_s, event);
     if (--job->tasks_left[d->stage] == 0)
         reveal(r, p->end_s, job);

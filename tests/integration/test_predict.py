@@ -10,6 +10,7 @@ import tempfile
 import support
 
 FILES = ("code_generation__mint", "got_requirements__fp", "tree_of_thoughts__tot")
+PREDICTORS = ("forest", "network", "tree", "mean")
 DECODE_S, PREFILL_S = 0.0112, 0.00008
 
 
@@ -53,7 +54,7 @@ def check_quantiles(forecast):
 
 def test_a_line_for_each_number_of_ended_stages():
     with tempfile.TemporaryDirectory() as folder:
-        for predictor in ("network", "mean"):
+        for predictor in PREDICTORS:
             paths = [os.path.join(support.RUNS, stem + ".jsonl") for stem in FILES]
             jobs = by_job(predict(folder, paths, "--predictor", predictor))
             for stem in FILES:
@@ -116,15 +117,15 @@ def test_another_future_changes_nothing_before_it():
                 stage["output_tokens"] = stage.get("output_tokens") or 50
                 stage["prompt_tokens"] = stage.get("prompt_tokens") or 60
         path = os.path.join(folder, stem + ".jsonl")
-        for ended in range(3):
+        for ended, predictor in ((e, p) for e in range(3) for p in PREDICTORS):
             support.write_lines(path, runs)
-            before = by_job(predict(folder, [path]))
+            before = by_job(predict(folder, [path], "--predictor", predictor))
             support.write_lines(path, [other_future(run, ended, rng) for run in runs])
-            after = by_job(predict(folder, [path]))
+            after = by_job(predict(folder, [path], "--predictor", predictor))
             for key, lines in before.items():
                 for a, b in zip(lines[:ended + 1], after[key]):
                     for name in ("llm_s", "tool_s"):
-                        assert a[name] == b[name], (key, ended, a, b)
+                        assert a[name] == b[name], (key, ended, predictor, a, b)
 
 
 def refused(folder, *arguments):

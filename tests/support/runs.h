@@ -22,14 +22,16 @@ static inline void test_run_add(struct test_run *r, uint32_t kind, const char *n
 {
     uint32_t i = r->run.stage_count++;
     r->parents[i] = i > 0 ? i - 1 : 0;
-    r->stages[i] = (llmsched_run_stage){.size = sizeof r->stages[i],
-                                        .kind = kind,
-                                        .name = name,
-                                        .parents = &r->parents[i],
-                                        .parent_count = i > 0,
-                                        .tasks = 1,
-                                        .prompt_tokens = prompt,
-                                        .work_s = work};
+    r->stages[i] =
+        (llmsched_run_stage){.size = sizeof r->stages[i],
+                             .kind = kind,
+                             .name = name,
+                             .parents = &r->parents[i],
+                             .parent_count = i > 0,
+                             .tasks = 1,
+                             .prompt_tokens = prompt,
+                             .output_tokens = kind == LLMSCHED_STAGE_LLM ? 100 * work : 0,
+                             .work_s = work};
 }
 
 static inline void test_run_draw(struct test_run *r, lls_random *random)

@@ -14,7 +14,8 @@ from .history import History, Missing, Run, RunStage
 from .network import Approximation, Inference, Network
 from .policy import By, Choice, Estimate, Policy, PolicyInfo, View, policies
 from .profile import Bin, Profile, Profiler, ProfileStage, Summary
-from .quantifier import Belief, Distribution, Evidence, Form, Quantifier, Remaining, State
+from .progress import Progress
+from .quantifier import Belief, Distribution, Evidence, Forecast, Form, Quantifier, Remaining, State
 from .scheduler import Decision, Scheduler, Stats
 
 __version__ = _lib.llmsched_version().decode()
@@ -22,8 +23,8 @@ __version__ = _lib.llmsched_version().decode()
 __all__ = [
     "Approximation", "Belief", "Bin", "By", "CallbackError", "Candidate", "Choice", "ClosedError", "Context",
     "CycleError", "Dag", "DagBuilder", "Decision", "Distribution", "Error", "Estimate", "Evidence", "ExistsError",
-    "Form", "History", "ImpossibleError", "Inference", "InternalError", "InvalidError", "Kind", "LimitError",
-    "Missing", "Network", "NotFoundError", "OutOfMemoryError", "ParseError", "Policy", "PolicyInfo", "Profile",
-    "Profiler", "ProfileStage", "Quantifier", "Remaining", "Run", "RunStage", "Scheduler", "Stage", "State",
-    "StateError", "Stats", "Summary", "VersionError", "View", "policies",
+    "Forecast", "Form", "History", "ImpossibleError", "Inference", "InternalError", "InvalidError", "Kind",
+    "LimitError", "Missing", "Network", "NotFoundError", "OutOfMemoryError", "ParseError", "policies", "Policy",
+    "PolicyInfo", "Profile", "Profiler", "ProfileStage", "Progress", "Quantifier", "Remaining", "Run", "RunStage",
+    "Scheduler", "Stage", "State", "StateError", "Stats", "Summary", "VersionError", "View",
 ]

@@ -49,7 +49,12 @@ LLMSCHED_EVIDENCE_PARTIAL = 4
 LLMSCHED_FORM_POINTS = 1
 LLMSCHED_FORM_GRID = 2
 LLMSCHED_FORM_DRAWS = 3
+LLMSCHED_BY_NETWORK = 1
+LLMSCHED_BY_HISTORY = 2
+LLMSCHED_BY_TREE = 3
+LLMSCHED_BY_FOREST = 4
 LLMSCHED_EVENT_HAS_ALONE = 1
+LLMSCHED_EVENT_HAS_OUTPUT = 2
 LLMSCHED_EVENT_EXECUTOR_UP = 1
 LLMSCHED_EVENT_EXECUTOR_DOWN = 2
 LLMSCHED_EVENT_EXECUTOR_CHANGED = 3
@@ -60,8 +65,6 @@ LLMSCHED_EVENT_JOB_CANCELLED = 7
 LLMSCHED_EVENT_STAGE_REVEALED = 8
 LLMSCHED_EVENT_TASK_FINISHED = 9
 LLMSCHED_EVENT_TASK_FAILED = 10
-LLMSCHED_BY_NETWORK = 1
-LLMSCHED_BY_HISTORY = 2
 
 llmsched_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 
@@ -255,6 +258,21 @@ class llmsched_profile_bin(Structure):
     ]
 
 
+class llmsched_revealed_stage(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("kind", c_uint32),
+        ("name", c_char_p),
+        ("model", c_char_p),
+        ("parents", POINTER(c_uint32)),
+        ("parent_count", c_uint32),
+        ("tasks", c_uint32),
+        ("choice", c_uint32),
+        ("has_prompt", c_uint32),
+        ("prompt_tokens", c_double),
+    ]
+
+
 class llmsched_quantifier_options(Structure):
     _fields_ = [
         ("size", c_uint32),
@@ -342,21 +360,6 @@ class llmsched_job(Structure):
     ]
 
 
-class llmsched_revealed_stage(Structure):
-    _fields_ = [
-        ("size", c_uint32),
-        ("kind", c_uint32),
-        ("name", c_char_p),
-        ("model", c_char_p),
-        ("parents", POINTER(c_uint32)),
-        ("parent_count", c_uint32),
-        ("tasks", c_uint32),
-        ("choice", c_uint32),
-        ("has_prompt", c_uint32),
-        ("prompt_tokens", c_double),
-    ]
-
-
 class llmsched_event(Structure):
     _fields_ = [
         ("size", c_uint32),
@@ -372,6 +375,7 @@ class llmsched_event(Structure):
         ("job_info", POINTER(llmsched_job)),
         ("stage_info", POINTER(llmsched_revealed_stage)),
         ("executor_info", POINTER(llmsched_executor)),
+        ("output_tokens", c_double),
     ]
 
 
@@ -509,6 +513,7 @@ STRUCTS = (
     llmsched_remainder,
     llmsched_profile_stage,
     llmsched_profile_bin,
+    llmsched_revealed_stage,
     llmsched_quantifier_options,
     llmsched_stage_evidence,
     llmsched_stage_belief,
@@ -516,7 +521,6 @@ STRUCTS = (
     llmsched_distribution,
     llmsched_executor,
     llmsched_job,
-    llmsched_revealed_stage,
     llmsched_event,
     llmsched_decision,
     llmsched_choice,
@@ -775,6 +779,24 @@ PROTOTYPES = {
     "llmsched_profile_from_json": (
         c_int32,
         (c_void_p, c_char_p, c_size_t, POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_progress_create": (
+        c_int32,
+        (c_void_p, POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_progress_destroy": (
+        None,
+        (c_void_p,)),
+    "llmsched_progress_reveal": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_revealed_stage), POINTER(c_uint32), POINTER(llmsched_error),)),
+    "llmsched_progress_serve": (
+        c_int32,
+        (c_void_p, c_uint32, c_double, POINTER(llmsched_error),)),
+    "llmsched_progress_end": (
+        c_int32,
+        (c_void_p, c_uint32, c_double, c_double, POINTER(llmsched_error),)),
+    "llmsched_progress_template_stage": (
+        c_uint32,
+        (c_void_p, c_uint32,)),
     "llmsched_quantifier_create": (
         c_int32,
         (c_void_p, POINTER(llmsched_quantifier_options), POINTER(c_void_p), POINTER(llmsched_error),)),
@@ -784,6 +806,9 @@ PROTOTYPES = {
     "llmsched_quantifier_set_evidence": (
         c_int32,
         (c_void_p, POINTER(llmsched_stage_evidence), c_uint32, POINTER(llmsched_error),)),
+    "llmsched_quantifier_set_progress": (
+        c_int32,
+        (c_void_p, c_void_p, POINTER(llmsched_error),)),
     "llmsched_quantifier_stage": (
         c_int32,
         (c_void_p, c_uint32, POINTER(llmsched_stage_belief), POINTER(llmsched_error),)),
@@ -805,6 +830,9 @@ PROTOTYPES = {
     "llmsched_quantifier_critical_path": (
         c_int32,
         (c_void_p, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_quantifier_forecast": (
+        c_int32,
+        (c_void_p, c_uint32, c_uint32, POINTER(c_double), c_uint32, POINTER(c_double), POINTER(c_double), POINTER(llmsched_error),)),
     "llmsched_quantifier_entropy": (
         c_int32,
         (c_void_p, c_uint32, POINTER(c_double), POINTER(llmsched_error),)),

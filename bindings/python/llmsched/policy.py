@@ -12,10 +12,12 @@ from .dag import Kind
 
 
 class By(enum.IntEnum):
-    """Where an estimate comes from."""
+    """Where an estimate or a forecast comes from."""
 
     NETWORK = c.LLMSCHED_BY_NETWORK
     HISTORY = c.LLMSCHED_BY_HISTORY
+    TREE = c.LLMSCHED_BY_TREE
+    FOREST = c.LLMSCHED_BY_FOREST
 
 
 @dataclasses.dataclass(frozen=True)

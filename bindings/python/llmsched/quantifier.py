@@ -7,6 +7,7 @@ import enum
 
 from . import _generated as c
 from ._ffi import Handle, call, lib, make, new, numbers
+from .policy import By
 
 
 class State(enum.IntEnum):
@@ -72,6 +73,14 @@ def _distribution(d, values, probabilities):
                         d.value_error_s, d.level_error)
 
 
+@dataclasses.dataclass(frozen=True)
+class Forecast:
+    """Remaining work of one kind: its mean, and a quantile for each level asked for."""
+
+    mean_s: float
+    quantiles: "tuple[float, ...]"
+
+
 def _evidence_struct(evidence):
     has_prompt = evidence.prompt_tokens is not None
     return new(c.llmsched_stage_evidence, state=evidence.state,
@@ -96,6 +105,17 @@ class Quantifier(Handle):
         evidence = list(evidence)
         array = (c.llmsched_stage_evidence * len(evidence))(*(_evidence_struct(e) for e in evidence))
         call(lib.llmsched_quantifier_set_evidence, self._ptr, array, len(array))
+
+    def set_progress(self, progress):
+        """What a Progress of the same profile has been told; replaces what was known."""
+        call(lib.llmsched_quantifier_set_progress, self._ptr, progress._ptr)
+
+    def forecast(self, kind, method=By.FOREST, levels=()):
+        """Remaining work of one kind by a method; all but By.NETWORK need set_progress()."""
+        levels = numbers(levels, ctypes.c_double)
+        quantiles, mean = (ctypes.c_double * len(levels))(), ctypes.c_double()
+        call(lib.llmsched_quantifier_forecast, self._ptr, kind, method, levels, len(levels), quantiles, mean)
+        return Forecast(mean.value, tuple(quantiles))
 
     def stage(self, stage):
         belief = new(c.llmsched_stage_belief)

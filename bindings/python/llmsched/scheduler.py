@@ -97,9 +97,11 @@ class Scheduler(Handle):
         self._post(c.LLMSCHED_EVENT_STAGE_REVEALED, time_s, job=job, stage=stage,
                    stage_info=ctypes.pointer(info))
 
-    def task_finished(self, time_s, job, stage, task, alone_s=None):
-        self._post(c.LLMSCHED_EVENT_TASK_FINISHED, time_s, job=job, stage=stage, task=task,
-                   flags=0 if alone_s is None else c.LLMSCHED_EVENT_HAS_ALONE, alone_s=alone_s or 0.0)
+    def task_finished(self, time_s, job, stage, task, alone_s=None, output_tokens=None):
+        flags = ((0 if alone_s is None else c.LLMSCHED_EVENT_HAS_ALONE)
+                 | (0 if output_tokens is None else c.LLMSCHED_EVENT_HAS_OUTPUT))
+        self._post(c.LLMSCHED_EVENT_TASK_FINISHED, time_s, job=job, stage=stage, task=task, flags=flags,
+                   alone_s=alone_s or 0.0, output_tokens=output_tokens or 0.0)
 
     def task_failed(self, time_s, job, stage, task):
         """A started task was refused or failed; it is ready again."""

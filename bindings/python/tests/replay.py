@@ -79,7 +79,8 @@ class Replay:
             return
         data = job.stages[stage]
         self.scheduler.task_finished(now, job.id, stage, task,
-                                     data["seconds"] if data["kind"] == "regular" else None)
+                                     data["seconds"] if data["kind"] == "regular" else None,
+                                     data.get("output_tokens"))
         job.tasks_left[stage] -= 1
         if job.tasks_left[stage] == 0:
             self.reveal(now, job)

@@ -202,6 +202,39 @@ class ProfileTest(unittest.TestCase):
             with self.assertRaises(llmsched.InvalidError):
                 quantifier.set_evidence(evidence[1:])
 
+    def test_forecasts(self):
+        profile = small_profile()
+        with llmsched.Progress(profile) as progress, llmsched.Quantifier(profile) as quantifier:
+            self.assertEqual(progress.reveal(Kind.LLM, "act", prompt_tokens=100.0), 0)
+            self.assertEqual(progress.template_stage(0), profile.dag.find_occurrence(Kind.LLM, "act"))
+            self.assertIsNone(progress.template_stage(1))
+            progress.serve(0, 0.5)
+            with self.assertRaises(llmsched.StateError):
+                quantifier.forecast(Kind.LLM)
+            quantifier.set_progress(progress)
+            for method in llmsched.By:
+                forecast = quantifier.forecast(Kind.LLM, method, [0.1, 0.9])
+                self.assertGreater(forecast.mean_s, 1)
+                self.assertLess(*forecast.quantiles)
+            history = quantifier.forecast(Kind.LLM, llmsched.By.HISTORY, [0.5])
+            self.assertEqual(history, llmsched.Forecast(profile.remainder(Kind.LLM, 0).mean_s,
+                                                        (profile.remainder(Kind.LLM, 0).q50_s,)))
+            with self.assertRaises(llmsched.InvalidError):
+                quantifier.forecast(Kind.LLM, levels=[2])
+            progress.end(0, 1.0, output_tokens=50)
+            self.assertEqual(progress.reveal(Kind.REGULAR, "run"), 1)
+            quantifier.set_progress(progress)  # short ones come again
+            self.assertGreater(quantifier.forecast(Kind.LLM).mean_s, 0.2)
+            with self.assertRaises(llmsched.NotFoundError):
+                progress.end(0, 1.0)
+            progress.end(1, 0.5)
+            quantifier.set_progress(progress)
+            self.assertEqual(quantifier.forecast(Kind.LLM, levels=[0.5]), llmsched.Forecast(0.0, (0.0,)))
+            with self.assertRaises(llmsched.InvalidError):
+                llmsched.Quantifier(small_profile()).set_progress(progress)
+        with self.assertRaises(llmsched.ClosedError):
+            progress.serve(0, 1.0)
+
     def test_learns_a_network_from_a_table(self):
         rows = [(0, 0), (1, 1), (0, 0), (1, 1), (0, 0), (1, 1), (None, 0), (1, 1)]
         with llmsched.Network.learn(rows, names=["a", "b"])[0] as network:
