@@ -216,9 +216,13 @@ LLMSCHED_API llmsched_status llmsched_inference_set_likelihood(llmsched_inferenc
                                                                uint32_t count, llmsched_error *err);
 
 /**
- * ln P(evidence). Impossible evidence is LLMSCHED_ERROR_IMPOSSIBLE here and in all calls below;
- * evidence that is possible, but only through factors whose ratio exceeds the range of doubles, is
- * LLMSCHED_ERROR_LIMIT. @since 0.1
+ * ln P(evidence). Impossible evidence is LLMSCHED_ERROR_IMPOSSIBLE here and in all calls below.
+ * Only zeros in tables and likelihoods make it so: nothing underflows, however small P(evidence) is
+ * and however far likelihoods and tables lie apart. What contradicts itself by more than doubles
+ * reach is worked out with an exponent beside each number, which takes about ten times as long.
+ *
+ * A program may have told its processor to flush subnormal numbers to zero. Then tables' and
+ * likelihoods' values below 2.2e-308 count as 0; otherwise answers are right just so. @since 0.1
  */
 LLMSCHED_API llmsched_status llmsched_inference_log_probability(llmsched_inference *inference,
                                                                 double *log_probability,
@@ -255,7 +259,7 @@ LLMSCHED_API llmsched_status llmsched_inference_marginals(llmsched_inference *in
  * where it is not observed
  * @param[out] probabilities  job by job what llmsched_inference_marginals() gives; untouched for a
  * job whose status is not LLMSCHED_OK
- * @param[out] statuses  per job: LLMSCHED_OK, LLMSCHED_ERROR_IMPOSSIBLE or LLMSCHED_ERROR_LIMIT
+ * @param[out] statuses  per job: LLMSCHED_OK or LLMSCHED_ERROR_IMPOSSIBLE
  * @return LLMSCHED_OK also where some jobs' evidence is impossible; LLMSCHED_ERROR_INVALID for a
  * state that a node does not have; LLMSCHED_ERROR_MEMORY
  * @since 0.1

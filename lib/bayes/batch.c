@@ -20,7 +20,6 @@ void lls_batch_finish(lls_batch *b, const llmsched_context *context)
     lls_free(context, b->observed);
     lls_free(context, b->soft);
     lls_free(context, b->likelihoods);
-    lls_free(context, b->exponents);
     memset(b, 0, sizeof *b);
 }
 
@@ -43,8 +42,7 @@ static bool allocate(llmsched_inference *inf)
            (b->plain = lls_calloc(c, n, sizeof *b->plain)) != NULL &&
            (b->observed = lls_calloc(c, n, sizeof *b->observed)) != NULL &&
            (b->soft = lls_calloc(c, n, sizeof *b->soft)) != NULL &&
-           (b->likelihoods = lls_calloc(c, states, sizeof *b->likelihoods)) != NULL &&
-           (b->exponents = lls_calloc(c, n, sizeof *b->exponents)) != NULL;
+           (b->likelihoods = lls_calloc(c, states, sizeof *b->likelihoods)) != NULL;
 }
 
 static bool prepare(llmsched_inference *inf)
@@ -157,9 +155,7 @@ static void hold_evidence(llmsched_inference *inf)
     size_t n = inf->network->count;
     memcpy(b->observed, inf->observed, n * sizeof *b->observed);
     memcpy(b->soft, inf->soft, n * sizeof *b->soft);
-    memcpy(b->likelihoods, inf->likelihoods,
-           inf->network->state_offset[n] * sizeof *b->likelihoods);
-    memcpy(b->exponents, inf->likelihood_exponents, n * sizeof *b->exponents);
+    memcpy(b->likelihoods, inf->told, inf->network->state_offset[n] * sizeof *b->likelihoods);
 }
 
 /* Likelihoods count as rewritten: tables may hold those of a job. */
@@ -169,11 +165,13 @@ static void return_evidence(llmsched_inference *inf)
     size_t n = inf->network->count;
     memcpy(inf->observed, b->observed, n * sizeof *b->observed);
     memcpy(inf->soft, b->soft, n * sizeof *b->soft);
-    memcpy(inf->likelihoods, b->likelihoods,
-           inf->network->state_offset[n] * sizeof *b->likelihoods);
-    memcpy(inf->likelihood_exponents, b->exponents, n * sizeof *b->exponents);
-    for (size_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
+        if (inf->soft[i])
+            (void)llmsched_inference_set_likelihood(inf, i,
+                                                    b->likelihoods + inf->network->state_offset[i],
+                                                    lls_states(inf->network, i), NULL);
         inf->touched[i] |= inf->soft[i];
+    }
     inf->stale = inf->posterior.stale = true;
 }
 

@@ -83,8 +83,7 @@ typedef struct lls_batch {
     /* The calculator's own evidence meanwhile. */
     uint32_t *observed;
     bool *soft;
-    double *likelihoods;
-    int *exponents;
+    double *likelihoods; /* as they were told */
 } lls_batch;
 
 void lls_batch_finish(lls_batch *batch, const llmsched_context *context);

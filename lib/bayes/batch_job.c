@@ -27,12 +27,6 @@ static bool allocate(lls_pattern *p, const llmsched_context *c, size_t n)
            (p->dirty = lls_calloc(c, n, sizeof *p->dirty)) != NULL;
 }
 
-/*
- * An observed bucket with its separator observed can make evidence impossible only by a 0 in its
- * table. A number close to 0 could vanish among others: such jobs are asked alone.
- */
-#define SMALLEST 0x1p-400
-
 static double least_of(const double *values, uint64_t n)
 {
     double part[8] = {1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0}; /* for the compiler's vectors */
@@ -47,13 +41,14 @@ static double least_of(const double *values, uint64_t n)
     return part[0];
 }
 
+/* Where an observed bucket with its separator observed can be doubtful (posterior.h). */
 static void find_holes(const llmsched_inference *inf, bool *holes)
 {
     const lls_posterior *p = &inf->posterior;
     for (uint32_t i = 0; i < p->count; i++) {
         uint64_t begin = p->steps[i].table;
         uint64_t end = i + 1 < p->count ? p->steps[i + 1].table : inf->tree.clique_size;
-        holes[i] = least_of(p->tables + begin, end - begin) < SMALLEST;
+        holes[i] = least_of(p->tables + begin, end - begin) < LLS_LEAST_ENTRY;
     }
 }
 
@@ -208,10 +203,7 @@ llmsched_status lls_job_answer(llmsched_inference *inference, lls_job job, bool 
 {
     if (!inference->batch.pattern.apart)
         return answer_alone(inference, job, out);
-    double least = least_above(inference, job.states);
-    if (!(least > 0.0))
-        return LLMSCHED_ERROR_IMPOSSIBLE;
-    if (least < SMALLEST)
+    if (least_above(inference, job.states) < LLS_LEAST_ENTRY)
         return answer_alone(inference, job, out);
     const uint32_t *states = soft ? tell_soft(inference, job) : job.states;
     /* Nothing may be written before it is known whether all of it is possible. */

@@ -66,27 +66,6 @@ static inline void run_two(enum operation op, double *to, const double *from,
     }
 }
 
-/* Steps the outer loops like an odometer; returns the factor's new offset. */
-static inline size_t step(const lls_loop *loops, uint32_t outer, size_t *index, size_t offset)
-{
-    for (uint32_t d = outer; d-- > 0;) {
-        offset += loops[d].stride;
-        if (++index[d] < loops[d].extent)
-            break;
-        offset -= loops[d].extent * loops[d].stride;
-        index[d] = 0;
-    }
-    return offset;
-}
-
-static inline size_t outer_steps(const lls_loop *loops, uint32_t outer)
-{
-    size_t steps = 1;
-    for (uint32_t d = 0; d < outer; d++)
-        steps *= loops[d].extent;
-    return steps;
-}
-
 static inline void run(enum operation op, double *to, const double *from, const lls_loop *loops,
                        uint32_t count, const double *restrict f)
 {
@@ -100,9 +79,9 @@ static inline void run(enum operation op, double *to, const double *from, const 
         uint32_t outer = count - 2;
         size_t index[LLS_MAX_DIMENSIONS] = {0}, offset = 0;
         size_t block = loops[outer].extent * loops[outer + 1].extent;
-        for (size_t n = outer_steps(loops, outer); n-- > 0; to += block, from += block) {
+        for (size_t n = lls_outer_steps(loops, outer); n-- > 0; to += block, from += block) {
             run_two(op, to, from, f + offset, loops + outer);
-            offset = step(loops, outer, index, offset);
+            offset = lls_outer_step(loops, outer, index, offset);
         }
     }
 }
@@ -183,26 +162,16 @@ void lls_row_reduce(const double *a, const double *b, const lls_loop *loops, uin
         uint32_t outer = count - 2;
         size_t index[LLS_MAX_DIMENSIONS] = {0}, offset = 0;
         size_t block = loops[outer].extent * loops[outer + 1].extent;
-        for (size_t n = outer_steps(loops, outer); n-- > 0; a += block, b += block) {
+        for (size_t n = lls_outer_steps(loops, outer); n-- > 0; a += block, b += block) {
             reduce_two(a, b, f + offset, loops + outer);
-            offset = step(loops, outer, index, offset);
+            offset = lls_outer_step(loops, outer, index, offset);
         }
     }
 }
 
 /* --- a whole product --------------------------------------------------------------- */
 
-static void to_support(double *values, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        values[i] = values[i] > 0.0 ? 1.0 : 0.0;
-}
-
-/*
- * A subnormal entry has lost its precision, and one divided by it may overflow: it counts as 0.
- * Evidence that is possible through such entries alone then shows a probability of 0, and is told
- * apart by its support.
- */
+/* A subnormal entry has lost its precision, and one divided by it may overflow: it counts as 0. */
 static void drop_subnormals(double *values, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -261,7 +230,7 @@ static void product_row(const lls_operand *operands, uint32_t count, size_t row,
 
 /* One operand after another over the whole table, scaling between them. */
 static int64_t careful_product(const lls_operand *operands, uint32_t count, size_t rows,
-                               size_t columns, bool support, double *table)
+                               size_t columns, double *table)
 {
     int64_t exponent = 0;
     size_t size = rows * columns;
@@ -272,10 +241,6 @@ static int64_t careful_product(const lls_operand *operands, uint32_t count, size
         for (size_t r = 0; r < rows; r++)
             lls_row_multiply(table + r * columns, o->loops, o->loop_count,
                              o->data + r * o->row_stride);
-        if (support) {
-            to_support(table, size);
-            continue;
-        }
         int e = excess(table, size);
         if (e != 0)
             scale_down(table, size, e);
@@ -285,12 +250,12 @@ static int64_t careful_product(const lls_operand *operands, uint32_t count, size
 }
 
 void lls_sum_product(const lls_operand *operands, uint32_t count, size_t rows, size_t columns,
-                     bool support, double *table, double *message, int64_t *exponent)
+                     double *table, double *message, int64_t *exponent)
 {
     *exponent = 0;
-    bool careful = support || count == 0 || count > SAFE_OPERANDS;
+    bool careful = count == 0 || count > SAFE_OPERANDS;
     if (careful)
-        *exponent = careful_product(operands, count, rows, columns, support, table);
+        *exponent = careful_product(operands, count, rows, columns, table);
     for (size_t r = 0; r < rows; r++) {
         double *row = table + r * columns;
         if (!careful)
@@ -300,10 +265,6 @@ void lls_sum_product(const lls_operand *operands, uint32_t count, size_t rows, s
         else
             for (size_t i = 0; i < columns; i++)
                 message[i] += row[i];
-    }
-    if (support) {
-        to_support(message, columns);
-        return;
     }
     int e = excess(message, columns);
     if (e != 0) {

@@ -49,6 +49,29 @@ typedef struct lls_scope {
 uint32_t lls_loops_build(const uint32_t *ids, const size_t *extents, uint32_t dims, lls_scope scope,
                          lls_loop *loops);
 
+/* Steps loops like an odometer, from all at 0; returns the factor's new offset. */
+static inline size_t lls_outer_step(const lls_loop *loops, uint32_t outer, size_t *index,
+                                    size_t offset)
+{
+    for (uint32_t d = outer; d-- > 0;) {
+        offset += loops[d].stride;
+        if (++index[d] < loops[d].extent)
+            break;
+        offset -= loops[d].extent * loops[d].stride;
+        index[d] = 0;
+    }
+    return offset;
+}
+
+/* How many steps they make. */
+static inline size_t lls_outer_steps(const lls_loop *loops, uint32_t outer)
+{
+    size_t steps = 1;
+    for (uint32_t d = 0; d < outer; d++)
+        steps *= loops[d].extent;
+    return steps;
+}
+
 /* row = / *= the factor, read from f on. */
 void lls_row_assign(double *row, const lls_loop *loops, uint32_t count, const double *f);
 void lls_row_multiply(double *row, const lls_loop *loops, uint32_t count, const double *f);
@@ -62,10 +85,16 @@ double lls_row_dot(const double *a, const double *b, size_t n);
 
 /*
  * table = product of the operands, message = its rows added up. Both are scaled by 2^-e where that
- * is needed to stay inside the range of doubles; *exponent is e. support: every positive entry
- * becomes 1, so that nothing underflows and a zero means "impossible". columns >= 1, rows >= 1.
+ * is needed to stay inside the range of doubles; *exponent is e. columns >= 1, rows >= 1.
+ *
+ * Entries below 2^-1022 then count as 0. Where factors and likelihoods are at most 1, what is lost
+ * so adds up to less than 2^(e - 950) of the probability of all evidence, e the powers above 0 that
+ * were taken out: unless that probability is itself small (LLS_LEAST_EXPONENT) it does not matter.
  */
 void lls_sum_product(const lls_operand *operands, uint32_t count, size_t rows, size_t columns,
-                     bool support, double *table, double *message, int64_t *exponent);
+                     double *table, double *message, int64_t *exponent);
+
+/* 2^this is as small as P(evidence) may be for sums that lose entries below 2^-1022. */
+#define LLS_LEAST_EXPONENT (-880)
 
 #endif

@@ -20,7 +20,8 @@ static bool allocate_evidence(llmsched_inference *inf)
            (inf->likelihoods =
                 lls_calloc_counted(c, states, sizeof *inf->likelihoods, &inf->bytes)) != NULL &&
            (inf->likelihood_exponents =
-                lls_calloc_counted(c, n, sizeof *inf->likelihood_exponents, &inf->bytes)) != NULL;
+                lls_calloc_counted(c, n, sizeof *inf->likelihood_exponents, &inf->bytes)) != NULL &&
+           (inf->told = lls_calloc_counted(c, states, sizeof *inf->told, &inf->bytes)) != NULL;
 }
 
 static bool allocate_results(llmsched_inference *inf)
@@ -33,6 +34,8 @@ static bool allocate_results(llmsched_inference *inf)
                NULL &&
            (inf->messages = lls_calloc_counted(c, t->message_size, sizeof(double), &inf->bytes)) !=
                NULL &&
+           (inf->message_exponents =
+                lls_calloc_counted(c, t->message_size, sizeof(double), &inf->bytes)) != NULL &&
            (inf->operands = lls_calloc_counted(c, t->operand_size, sizeof *inf->operands,
                                                &inf->bytes)) != NULL &&
            (inf->loops = lls_calloc_counted(c, t->loop_size, sizeof *inf->loops, &inf->bytes)) !=
@@ -84,7 +87,6 @@ llmsched_status llmsched_inference_create(const llmsched_network *network,
         return status;
     }
     start(inf);
-    (void)lls_collect(inf, NULL);
     status = lls_posterior_compile(inf, err);
     if (status != LLMSCHED_OK) {
         llmsched_inference_destroy(inf);
@@ -113,9 +115,11 @@ void llmsched_inference_destroy(llmsched_inference *inference)
     lls_free(c, inference->beliefs);
     lls_free(c, inference->loops);
     lls_free(c, inference->operands);
+    lls_free(c, inference->message_exponents);
     lls_free(c, inference->messages);
     lls_free(c, inference->cliques);
     lls_free(c, inference->states);
+    lls_free(c, inference->told);
     lls_free(c, inference->likelihood_exponents);
     lls_free(c, inference->likelihoods);
     lls_free(c, inference->touched);
@@ -220,19 +224,18 @@ llmsched_status llmsched_inference_set_likelihood(llmsched_inference *inference,
     if (status != LLMSCHED_OK)
         return status;
     double *kept = inference->likelihoods + inference->network->state_offset[node];
+    double *told = inference->told + inference->network->state_offset[node];
     double largest = 0.0;
     int exponent;
     for (uint32_t s = 0; s < count; s++)
         largest = fmax(largest, likelihood[s]);
     (void)frexp(largest, &exponent);
-    if (exponent != inference->likelihood_exponents[node])
-        inference->touched[node] = true;
     inference->likelihood_exponents[node] = exponent;
     for (uint32_t s = 0; s < count; s++) {
-        double scaled = ldexp(likelihood[s], -exponent);
-        if (scaled < kept[s] || scaled > kept[s])
+        if (told[s] < likelihood[s] || told[s] > likelihood[s])
             inference->touched[node] = true;
-        kept[s] = scaled;
+        told[s] = likelihood[s];
+        kept[s] = ldexp(likelihood[s], -exponent);
     }
     inference->soft[node] = true;
     inference->observed[node] = LLS_NONE32;

@@ -3,7 +3,7 @@
  * The calculator: evidence, and what has been computed from it so far.
  *
  * Collect (propagate.c) goes up the buckets and leaves, for each, the product of its clique and
- * the message, so that
+ * the message, so that, whether by lls_sum_product() or, where numbers would get lost, by wide.h,
  *
  *     P(node = s | separator, evidence) = clique[s][separator] / message[separator],
  *
@@ -26,8 +26,7 @@
 typedef enum lls_outcome {
     LLS_OUTCOME_NONE, /* collect has not run yet */
     LLS_OUTCOME_POSSIBLE,
-    LLS_OUTCOME_IMPOSSIBLE,
-    LLS_OUTCOME_UNDERFLOW /* possible, but beyond the range of doubles */
+    LLS_OUTCOME_IMPOSSIBLE
 } lls_outcome;
 
 /* A bucket under the present evidence. */
@@ -52,12 +51,14 @@ struct llmsched_inference {
     bool stale;          /* something was said since the last collect */
     double *likelihoods; /* by state_offset; scaled so that the largest lies in [0.5, 1) */
     int *likelihood_exponents; /* the power of two taken out */
+    double *told;              /* likelihoods as they were told, of which none is lost */
 
     /* Results of the last collect. */
     lls_outcome outcome;
     double log_probability;
     lls_bucket_state *states;
     double *cliques, *messages;
+    double *message_exponents; /* of a wide pass: messages stand for 2^exponent times each */
     lls_operand *operands;
     lls_loop *loops;
 
@@ -66,7 +67,7 @@ struct llmsched_inference {
     double *ratio;             /* one separator: belief / message */
     double *means, *variances; /* moments: where messages stand, by conditional.h's order */
     bool *varies;              /* per bucket: it has a share in the sum in hand */
-    double *clique;            /* one clique */
+    double *clique;            /* one clique, or its exponents */
     double *family;            /* one family, or the states of one node */
     uint32_t *list;            /* buckets, or nodes */
     uint64_t bytes;            /* of all arrays up to here */
@@ -87,6 +88,8 @@ static inline size_t lls_extent(const llmsched_inference *inference, uint32_t no
 
 /* Brings collect up to date; says so when the evidence is impossible. */
 llmsched_status lls_collect(llmsched_inference *inference, llmsched_error *err);
+/* After a collect: its tables once more, now by the wide pass. */
+void lls_collect_widely(llmsched_inference *inference);
 /* Only finds out whether the evidence is possible, the quick way if that says yes. */
 llmsched_status lls_possible(llmsched_inference *inference, llmsched_error *err);
 /* Brings the belief of one bucket, or of all, up to date; collect must be. */

@@ -165,17 +165,17 @@ llmsched_status llmsched_inference_entropy(llmsched_inference *inference, const 
     return LLMSCHED_OK;
 }
 
-/* E[ln factor], ratio being ready: the marginal over the factor's entries, by the same loops. */
+/* E[ln factor], ratio being ready: the marginal over the factor's entries, by the same loops.
+ * first: the entry that the operand reads first. */
 static double expected_log(llmsched_inference *inf, uint32_t bucket, const lls_operand *operand,
-                           const double *entries, uint64_t size)
+                           const double *entries, ptrdiff_t first, uint64_t size)
 {
     const lls_bucket_state *state = &inf->states[bucket];
     double *marginal = inf->family, sum = 0.0;
     memset(marginal, 0, size * sizeof *marginal);
     for (size_t r = 0; r < state->rows; r++)
         lls_row_reduce(lls_clique_row(inf, bucket, r), inf->ratio, operand->loops,
-                       operand->loop_count,
-                       marginal + (operand->data - entries) + r * operand->row_stride);
+                       operand->loop_count, marginal + first + r * operand->row_stride);
     for (uint64_t i = 0; i < size; i++)
         if (marginal[i] > 0.0) /* then the factor is positive too: 0 ln 0 = 0 */
             sum += marginal[i] * log(entries[i]);
@@ -188,9 +188,6 @@ static double expected_log(llmsched_inference *inf, uint32_t bucket, const lls_o
  * logarithm:
  *
  *     H = ln P(e) - sum_i E[ln theta_i] - sum_j E[ln lambda_j]
- *
- * The likelihoods were stored as lambda_j / 2^k_j, and ln P(e) counts the k_j: they are put back
- * here.
  */
 llmsched_status llmsched_inference_total_entropy(llmsched_inference *inference, double *entropy,
                                                  llmsched_error *err)
@@ -210,14 +207,16 @@ llmsched_status llmsched_inference_total_entropy(llmsched_inference *inference, 
         lls_joint_begin(inference, i);
         for (uint32_t k = 0; k < b->table_count; k++) {
             const lls_family *f = &tree->families[tree->sources[b->operand + k]];
-            sum -= expected_log(inference, i, &operands[k], tree->tables + f->table, f->size);
+            const double *table = tree->tables + f->table;
+            sum -=
+                expected_log(inference, i, &operands[k], table, operands[k].data - table, f->size);
         }
         if (!inference->soft[b->node])
             continue;
         const lls_operand *likelihood = &operands[b->table_count + b->child_count];
-        sum -= expected_log(inference, i, likelihood, likelihood->data,
+        sum -= expected_log(inference, i, likelihood,
+                            inference->told + inference->network->state_offset[b->node], 0,
                             lls_states(inference->network, b->node));
-        sum -= inference->likelihood_exponents[b->node] * 0.693147180559945309417;
     }
     *entropy = fmax(sum, 0.0);
     return LLMSCHED_OK;

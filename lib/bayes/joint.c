@@ -155,7 +155,7 @@ static lls_joint_factor *add_factor(lls_joint *j, uint32_t scope)
     uint32_t index = j->factor_count++, last = j->elimination.order_count;
     uint32_t bucket = j->places[scope] < last ? j->places[scope] : last;
     lls_joint_factor *f = &j->factors[index];
-    *f = (lls_joint_factor){scope, j->scope_count - scope, NULL, 0, LLS_NONE32};
+    *f = (lls_joint_factor){scope, j->scope_count - scope, NULL, NULL, 0, LLS_NONE32};
     if (j->head[bucket] == LLS_NONE32)
         j->head[bucket] = index;
     else
@@ -192,7 +192,9 @@ static bool add_likelihood(llmsched_inference *inf, uint32_t node)
     if (!reserve_scope(j, 1))
         return false;
     add_member(j, scope, j->place[node], 1);
-    add_factor(j, scope)->data = inf->likelihoods + inf->network->state_offset[node];
+    lls_joint_factor *f = add_factor(j, scope);
+    f->data = inf->likelihoods + inf->network->state_offset[node];
+    f->told = inf->told + inf->network->state_offset[node];
     return true;
 }
 
@@ -280,65 +282,7 @@ static llmsched_status make_plan(llmsched_inference *inf, uint32_t count, lls_jo
     return done ? LLMSCHED_OK : lls_fail_memory(err);
 }
 
-/* --- numbers -------------------------------------------------------------------------------- */
-
-/* Multiplies what waits in a bucket; skip: 1 when the first place of each factor is the one summed
- * out. */
-static void run_bucket(lls_joint *j, uint32_t bucket, const uint32_t *places, const size_t *extents,
-                       uint32_t dims, uint32_t skip, double *clique, double *message)
-{
-    uint32_t operands = 0;
-    size_t columns = 1;
-    int64_t exponent; /* normalisation makes it unimportant */
-    for (uint32_t d = 0; d < dims; d++)
-        columns *= extents[d];
-    for (uint32_t i = j->head[bucket]; i != LLS_NONE32; i = j->factors[i].next, operands++) {
-        const lls_joint_factor *f = &j->factors[i];
-        lls_operand *o = &j->operands[operands];
-        lls_loop *loops = j->loops + (size_t)operands * dims;
-        lls_scope scope = {j->places + f->scope + skip, j->strides + f->scope + skip,
-                           f->count - skip};
-        o->data = f->data != NULL ? f->data : j->arena + f->message;
-        o->row_stride = skip ? j->strides[f->scope] : 0;
-        o->loops = loops;
-        o->loop_count = lls_loops_build(places, extents, dims, scope, loops);
-    }
-    lls_sum_product(j->operands, operands, skip ? j->extents[bucket] : 1, columns, false, clique,
-                    message, &exponent);
-}
-
-static void run_plan(lls_joint *j, uint32_t count, double *clique, double *result)
-{
-    const lls_elimination *e = &j->elimination;
-    uint32_t places[LLS_MAX_DIMENSIONS];
-    size_t extents[LLS_MAX_DIMENSIONS];
-    double *message = j->arena;
-    for (uint32_t b = 0; b < e->order_count; b++) {
-        uint32_t begin = e->separator_start[b], dims = e->separator_start[b + 1] - begin;
-        size_t columns = 1;
-        for (uint32_t d = 0; d < dims; d++) {
-            places[d] = e->separators[begin + d];
-            columns *= extents[d] = j->extents[places[d]];
-        }
-        run_bucket(j, b, places, extents, dims, 1, clique, message);
-        message += columns;
-    }
-    for (uint32_t d = 0; d < count; d++) {
-        places[d] = e->order_count + d;
-        extents[d] = j->extents[places[d]];
-    }
-    run_bucket(j, e->order_count, places, extents, count, 0, clique, result);
-}
-
-static bool reserve_plan(lls_joint *j, const lls_joint_plan *p)
-{
-    return lls_grow(j->context, (void **)&j->operands, &j->operand_capacity, p->operands,
-                    sizeof *j->operands) &&
-           lls_grow(j->context, (void **)&j->loops, &j->loop_capacity, p->loops,
-                    sizeof *j->loops) &&
-           lls_grow(j->context, (void **)&j->arena, &j->arena_capacity,
-                    p->messages + p->clique + p->size, sizeof *j->arena);
-}
+/* --- all together ------------------------------------------------------------------------- */
 
 llmsched_status lls_joint_prepare(llmsched_inference *inference, const uint32_t *nodes,
                                   uint32_t count, lls_joint_plan *plan, llmsched_error *err)
@@ -352,27 +296,6 @@ llmsched_status lls_joint_prepare(llmsched_inference *inference, const uint32_t 
     lls_reach(inference, nodes, count);
     llmsched_status status = order_hidden(inference, nodes, count, err);
     return status == LLMSCHED_OK ? make_plan(inference, count, plan, err) : status;
-}
-
-llmsched_status lls_joint_run(llmsched_inference *inference, uint32_t count,
-                              const lls_joint_plan *plan, const double **table, llmsched_error *err)
-{
-    lls_joint *j = &inference->joint;
-    if (!reserve_plan(j, plan))
-        return lls_fail_memory(err);
-    double *clique = j->arena + plan->messages, *result = clique + plan->clique;
-    run_plan(j, count, clique, result);
-    double sum = lls_row_sum(result, plan->size);
-    if (!(sum >
-          0.0)) /* possible evidence, as collect found, but in this order of products it vanishes */
-        return lls_fail(
-            err, LLMSCHED_ERROR_LIMIT,
-            "the evidence is less likely than double precision can tell: use likelihoods "
-            "that differ less");
-    for (uint64_t i = 0; i < plan->size; i++)
-        result[i] /= sum;
-    *table = result;
-    return LLMSCHED_OK;
 }
 
 llmsched_status lls_joint_table(llmsched_inference *inference, const uint32_t *nodes,

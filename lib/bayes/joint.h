@@ -19,6 +19,7 @@
 typedef struct lls_joint_factor {
     uint32_t scope, count; /* from here in places and strides, ascending */
     const double *data;    /* NULL: a message */
+    const double *told;    /* a likelihood as it was told; NULL: no likelihood */
     uint64_t message;      /* where it stands in the arena */
     uint32_t next;         /* in the same bucket; LLS_NONE32 ends */
 } lls_joint_factor;
@@ -52,7 +53,7 @@ typedef struct lls_joint {
     lls_operand *operands;
     lls_loop *loops;
     uint32_t operand_capacity, loop_capacity;
-    double *arena;
+    double *arena; /* messages, clique, table; after these, where they are wide, all exponents */
     uint32_t arena_capacity;
 } lls_joint;
 
@@ -84,6 +85,10 @@ llmsched_status lls_joint_table(llmsched_inference *inference, const uint32_t *n
 /* The same in two steps. */
 llmsched_status lls_joint_prepare(llmsched_inference *inference, const uint32_t *nodes,
                                   uint32_t count, lls_joint_plan *plan, llmsched_error *err);
+
+/* --- joint_run.c -------------------------------------------------------------------- */
+
+/* LLMSCHED_ERROR_IMPOSSIBLE where the evidence turns out to be. */
 llmsched_status lls_joint_run(llmsched_inference *inference, uint32_t count,
                               const lls_joint_plan *plan, const double **table,
                               llmsched_error *err);

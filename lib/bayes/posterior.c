@@ -53,7 +53,7 @@ bool lls_posterior_update(llmsched_inference *inference)
     if (p->stale)
         refresh(inference);
     p->stale = false;
-    return p->impossible == 0;
+    return p->doubtful == 0;
 }
 
 /* --- beliefs ------------------------------------------------------------------------------- */
@@ -220,7 +220,7 @@ bool lls_posterior_part(llmsched_inference *inference, uint32_t bucket, double *
     lls_posterior *p = &inference->posterior;
     uint32_t depth = 0;
     refresh(inference);
-    if (p->impossible != 0)
+    if (p->doubtful != 0)
         return false;
     p->list[depth++] = bucket;
     while (depth > 0) {

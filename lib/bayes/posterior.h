@@ -14,8 +14,9 @@
  *
  * Tables have the separator's nodes in reverse order of elimination, the slowest first, and the
  * bucket's own node fastest; beliefs and lambdas leave the observed nodes out. Messages never leave
- * the range: the lambdas are scaled, and where a number could get lost in making the tables (an
- * entry far below any frequency) or the evidence comes out as impossible, propagate.c is asked.
+ * the range: the lambdas are scaled. What falls below it beside larger numbers counts as 0; a
+ * bound on what was lost so goes up with the lambdas, and where it could matter, or the evidence
+ * comes out as impossible, propagate.c is asked.
  *
  * A bucket all of whose separator is observed is `cut` off: its belief is 1, its lambda a number
  * that P(evidence) needs and no one else. Cuts part the tree into pieces, and an answer depends on
@@ -57,7 +58,7 @@ typedef struct lls_view {
     size_t columns;        /* joint states of the others */
     uint32_t count;        /* of the others: so many rows from the step's `dim` on */
     bool touched;          /* evidence in the bucket, or below without a cut between */
-    bool zero;             /* it is cut, and says that the evidence is impossible */
+    bool doubtful;         /* it is cut, and its lambda is 0, or too much got lost below */
 } lls_view;
 
 typedef struct lls_view_row {
@@ -75,8 +76,20 @@ typedef struct lls_kept {
     uint32_t width;        /* states of all of them */
 } lls_kept;
 
+/* What a table says of observed nodes is exact down to this; below, propagate.c is asked. */
+#define LLS_LEAST_ENTRY 0x1p-900
+
+/*
+ * How far a lambda may be off. All numbers are at most 1 but for the powers of two taken out,
+ * tables sum to 1 over the node: bounds go up by the same products as the lambdas.
+ */
+typedef struct lls_loss {
+    double peak; /* its largest entry */
+    double lost; /* no entry is short by more than this many 2^-1022 */
+} lls_loss;
+
 typedef struct lls_posterior {
-    bool usable; /* false: too large, or numbers could get lost; propagate.c answers everything */
+    bool usable; /* false: too large; propagate.c answers everything */
     const lls_kernels *kernels;
     uint32_t count; /* 0: too large, nothing is there */
     lls_step *steps;
@@ -91,12 +104,13 @@ typedef struct lls_posterior {
     uint32_t *applied; /* states, LLS_NONE32 */
     bool *worded;      /* has a likelihood */
     double *likelihoods;
-    uint32_t impossible; /* cut buckets that say so */
-    uint64_t epoch;      /* grows whenever any of this becomes another */
+    uint32_t doubtful; /* so many cut buckets are */
+    uint64_t epoch;    /* grows whenever any of this becomes another */
 
     lls_view *views;
     lls_view_row *rows;
     int *exponents;   /* a lambda stands for 2^exponent times what it holds */
+    lls_loss *losses; /* of touched buckets */
     double *products; /* of touched buckets, laid out as tables, observed nodes left out */
     double *lambdas, *beliefs;
     double *marginals;

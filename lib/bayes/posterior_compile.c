@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bayes/inference.h"
 
+#include <math.h>
 #include <string.h>
-
-/* Positive numbers below these could get lost where several are multiplied. */
-#define SMALLEST_ENTRY 0x1p-120
-#define SMALLEST_MESSAGE 0x1p-240
 
 /* The tables take as much again as the cliques: only where these are a small part of what is
  * allowed.
@@ -14,6 +11,9 @@ enum { QUICK_SHARE = 4 };
 
 /* Paths are multiplied out for nodes of at most so many states. */
 enum { MOST_MATRIX_STATES = 64 };
+
+/* Powers of two that a product may span so that no entry leaves the range: of 1022. */
+enum { MOST_SPAN = 1000 };
 
 void lls_posterior_finish(lls_posterior *p, const llmsched_context *context)
 {
@@ -37,6 +37,7 @@ void lls_posterior_finish(lls_posterior *p, const llmsched_context *context)
     lls_kept_finish(p, context);
     lls_free(context, p->marginals);
     lls_free(context, p->exponents);
+    lls_free(context, p->losses);
     lls_free(context, p->products);
     lls_free(context, p->lambdas);
     lls_free(context, p->beliefs);
@@ -96,6 +97,7 @@ static bool allocate(lls_posterior *p, const lls_tree *tree, const llmsched_netw
            (p->tables = lls_calloc_counted(c, entries, sizeof *p->tables, &p->bytes)) != NULL &&
            allocate_kept(p, n, count, dims) &&
            (p->exponents = lls_calloc_counted(c, count, sizeof *p->exponents, &p->bytes)) != NULL &&
+           (p->losses = lls_calloc_counted(c, count, sizeof *p->losses, &p->bytes)) != NULL &&
            (p->products = lls_calloc_counted(c, entries, sizeof *p->products, &p->bytes)) != NULL &&
            (p->lambdas = lls_calloc_counted(c, messages, sizeof *p->lambdas, &p->bytes)) != NULL &&
            (p->beliefs = lls_calloc_counted(c, messages, sizeof *p->beliefs, &p->bytes)) != NULL &&
@@ -269,13 +271,35 @@ static void fill_table(const llmsched_inference *inf, const lls_step *s, const l
     }
 }
 
-static double smallest_positive(const double *values, uint64_t n)
+/* Powers of two from the smallest positive value, or 1, to the largest, or 1. */
+static int span(const double *values, uint64_t n)
 {
-    double smallest = 1.0;
-    for (uint64_t i = 0; i < n; i++)
-        if (values[i] > 0.0 && values[i] < smallest)
-            smallest = values[i];
-    return smallest;
+    double smallest = 1.0, largest = 1.0;
+    for (uint64_t i = 0; i < n; i++) {
+        smallest = values[i] > 0.0 && values[i] < smallest ? values[i] : smallest;
+        largest = values[i] > largest ? values[i] : largest;
+    }
+    return ilogb(largest) - ilogb(smallest);
+}
+
+/* Did every product of the collect without evidence stay in the range, by the spans of factors? */
+static bool lost_nothing(const llmsched_inference *inf)
+{
+    const lls_tree *tree = &inf->tree;
+    int64_t widest = 0;
+    for (uint32_t i = 0; i < tree->count; i++) {
+        const lls_bucket *b = &tree->buckets[i];
+        const uint32_t *sources = tree->sources + b->operand;
+        int64_t sum = 0;
+        for (uint32_t k = 0; k < b->table_count; k++)
+            sum += span(tree->tables + tree->families[sources[k]].table,
+                        tree->families[sources[k]].size);
+        for (uint32_t k = b->table_count; k < b->table_count + b->child_count; k++)
+            sum += span(inf->messages + tree->buckets[sources[k]].message,
+                        inf->states[sources[k]].columns);
+        widest = sum > widest ? sum : widest;
+    }
+    return widest <= MOST_SPAN;
 }
 
 /* The marginals without evidence, once for all. */
@@ -306,13 +330,12 @@ llmsched_status lls_posterior_compile(llmsched_inference *inference, llmsched_er
     place_nodes(p);
     if (!lls_kept_init(inference))
         return lls_fail_memory(err);
+    (void)lls_collect(inference, NULL); /* without evidence */
+    if (!lost_nothing(inference))
+        lls_collect_widely(inference);
     for (uint32_t i = 0; i < p->count; i++)
         fill_table(inference, &p->steps[i], &tree->buckets[i]);
-    /* Collect ran without evidence: an outcome other than possible is an underflow. */
-    p->usable = inference->outcome == LLS_OUTCOME_POSSIBLE &&
-                smallest_positive(n->tables, n->table_offset[n->count]) >= SMALLEST_ENTRY &&
-                smallest_positive(inference->messages, tree->message_size) >= SMALLEST_MESSAGE;
-    if (p->usable)
-        find_priors(inference);
+    p->usable = true;
+    find_priors(inference);
     return LLMSCHED_OK;
 }

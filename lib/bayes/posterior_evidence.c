@@ -122,7 +122,7 @@ void lls_posterior_forget(llmsched_inference *inference)
     lls_posterior *p = &inference->posterior;
     const size_t bytes = lls_bit_words(p->count) * sizeof(uint64_t);
     p->stale = true;
-    p->impossible = 0;
+    p->doubtful = 0;
     for (uint32_t i = 0; i < p->count; i++) {
         const uint32_t dims = p->steps[i].dims;
         p->applied[i] = LLS_NONE32;

@@ -11,8 +11,30 @@ enum { SAFE_LAMBDAS = 3 };
 
 static const double one = 1.0;
 
+/*
+ * Lambdas must be at least 2^-this times what may have been lost of them: the answers are right to
+ * 2^-60.
+ */
+#define TRUSTED 0x1p-962
+
+static bool is_trusted(double lambda, const lls_loss *loss)
+{
+    return lambda >= loss->lost * TRUSTED; /* also false where the bound has left the range */
+}
+
+/*
+ * After multiplying by another table; up to `states` entries of a column may have become 0. What
+ * both lack is left out: lost / peak never falls on the way up, so that it is 2^-60 of the rest, or
+ * the end is not trusted anyway.
+ */
+static inline void lose(lls_loss *loss, const lls_loss *factor, double states)
+{
+    loss->lost = loss->lost * factor->peak + loss->peak * factor->lost + states;
+    loss->peak *= factor->peak;
+}
+
 /* Scales by a power of two where all are small; subnormals are 0, as in factor.c. */
-static int tame(double *values, size_t n)
+static int tame(double *values, size_t n, double states, lls_loss *loss)
 {
     double largest = 0.0;
     int exponent = 0;
@@ -22,9 +44,13 @@ static int tame(double *values, size_t n)
         (void)frexp(largest, &exponent);
         for (size_t i = 0; i < n; i++)
             values[i] = ldexp(values[i], -exponent);
+        largest = ldexp(largest, -exponent);
+        loss->lost = ldexp(loss->lost, -exponent);
     }
     for (size_t i = 0; i < n; i++)
         values[i] = values[i] >= DBL_MIN ? values[i] : 0.0;
+    loss->peak = largest;
+    loss->lost += states;
     return exponent;
 }
 
@@ -55,15 +81,17 @@ static bool speaks(const lls_view *child)
 
 /* The table times the lambdas of touched children, and the node's likelihood, into the product. */
 static int multiply_all(llmsched_inference *inf, const lls_step *s, const lls_view *v, size_t lanes,
-                        const double *from, double *product)
+                        const double *from, double *product, lls_loss *loss)
 {
     lls_posterior *p = &inf->posterior;
     const lls_view_row *rows = p->rows + s->dim;
     const size_t size = v->columns * lanes;
+    const double states = s->states;
     const double *to = from;
     int exponent = 0;
     uint32_t factors = 0;
     lls_axes axes;
+    *loss = (lls_loss){1.0, states};
     for (uint32_t k = 0; k < s->children; k++) {
         uint32_t child = p->children[s->child + k];
         const lls_step *c = &p->steps[child];
@@ -72,8 +100,9 @@ static int multiply_all(llmsched_inference *inf, const lls_step *s, const lls_vi
         lambda_axes(p, s, c, factors > 0, lanes, &axes);
         p->kernels->multiply(to, p->lambdas + c->belief, &axes, lanes, product);
         to = product;
+        lose(loss, &p->losses[child], states);
         if (++factors > SAFE_LAMBDAS)
-            exponent += tame(product, size);
+            exponent += tame(product, size, states, loss);
     }
     if (factors > 0 && !inf->soft[s->node])
         return exponent;
@@ -83,6 +112,7 @@ static int multiply_all(llmsched_inference *inf, const lls_step *s, const lls_vi
                       0);
     if (inf->soft[s->node]) {
         p->kernels->multiply(to, inf->likelihoods + s->offset, &axes, lanes, product);
+        loss->lost += loss->peak + states;
     } else {
         lls_axes none = {.count = 0};
         p->kernels->reduce(to, &one, &axes, &none, lanes, product);
@@ -113,14 +143,15 @@ static void raise_touched(llmsched_inference *inf, uint32_t bucket)
     const uint32_t state = inf->observed[s->node];
     const double *table = p->tables + s->table + v->offset;
     double *lambda = p->lambdas + s->belief, *product = p->products + s->table;
+    lls_loss *loss = &p->losses[bucket];
     if (state != LLS_NONE32) {
-        p->exponents[bucket] = multiply_all(inf, s, v, 1, table + state, lambda);
+        p->exponents[bucket] = multiply_all(inf, s, v, 1, table + state, lambda, loss);
     } else {
-        p->exponents[bucket] = multiply_all(inf, s, v, s->states, table, product);
+        p->exponents[bucket] = multiply_all(inf, s, v, s->states, table, product, loss);
         for (size_t i = 0; i < v->columns; i++)
             lambda[i] = sum_states(product + i * s->states, s->states);
     }
-    int exponent = tame(lambda, v->columns);
+    int exponent = tame(lambda, v->columns, s->states, loss);
     p->exponents[bucket] += exponent;
     if (exponent != 0 && state == LLS_NONE32) /* the product stands for as much as lambda */
         for (size_t i = 0; i < v->columns * s->states; i++)
@@ -136,10 +167,10 @@ static bool is_touched(const llmsched_inference *inf, const lls_step *s)
     return touched;
 }
 
-static void count_zero(lls_posterior *p, lls_view *v, bool zero)
+static void count_doubtful(lls_posterior *p, lls_view *v, bool doubtful)
 {
-    p->impossible += (uint32_t)zero - (uint32_t)v->zero;
-    v->zero = zero;
+    p->doubtful += (uint32_t)doubtful - (uint32_t)v->doubtful;
+    v->doubtful = doubtful;
 }
 
 /* Cut and observed, so that all children are cut: lambda is an entry of the table. */
@@ -154,7 +185,7 @@ static void look_up(lls_posterior *p, uint32_t bucket, uint32_t state)
     p->lambdas[s->belief] = lambda;
     p->exponents[bucket] = 0;
     lls_bit_set(p->known, bucket);
-    count_zero(p, v, !(lambda > 0.0));
+    count_doubtful(p, v, !(lambda >= LLS_LEAST_ENTRY));
 }
 
 /* Any other bucket; its parent becomes dirty where lambda may be another. */
@@ -169,7 +200,8 @@ static void raise(llmsched_inference *inf, uint32_t bucket)
     if (v->touched)
         raise_touched(inf, bucket);
     lls_bit_clear(p->known, bucket);
-    count_zero(p, v, v->touched && cut && !(p->lambdas[s->belief] > 0.0));
+    count_doubtful(p, v,
+                   v->touched && cut && !is_trusted(p->lambdas[s->belief], &p->losses[bucket]));
     if (!cut && (spoke || v->touched))
         lls_bit_set(p->dirty, s->parent);
 }
@@ -198,6 +230,7 @@ double lls_posterior_log_probability(const llmsched_inference *inference)
     const lls_posterior *p = &inference->posterior;
     int64_t exponent = 0;
     double product = 1.0;
+    int power;
     for (uint32_t i = 0; i < p->count; i++) {
         const lls_step *s = &p->steps[i];
         const lls_view *v = &p->views[i];
@@ -209,8 +242,10 @@ double lls_posterior_log_probability(const llmsched_inference *inference)
         if (!lls_is_cut(v))
             continue;
         product *= p->lambdas[s->belief];
-        if (product < SMALL)
-            exponent += tame(&product, 1);
+        if (product < SMALL) {
+            product = frexp(product, &power);
+            exponent += power;
+        }
     }
     return log(product) + (double)exponent * 0.693147180559945309417;
 }

@@ -4,6 +4,7 @@
  * so that children come before parents.
  */
 #include "bayes/inference.h"
+#include "bayes/wide.h"
 
 #include <math.h>
 #include <string.h>
@@ -92,13 +93,37 @@ static bool is_touched(const llmsched_inference *inf, uint32_t bucket)
     return touched;
 }
 
-static void run_bucket(llmsched_inference *inf, uint32_t bucket, bool support)
+static void run_bucket(llmsched_inference *inf, uint32_t bucket)
 {
     const lls_bucket *b = &inf->tree.buckets[bucket];
     lls_bucket_state *state = &inf->states[bucket];
     lls_sum_product(inf->operands + b->operand, state->operands, state->rows, state->columns,
-                    support, inf->cliques + b->clique, inf->messages + b->message,
-                    &state->exponent);
+                    inf->cliques + b->clique, inf->messages + b->message, &state->exponent);
+}
+
+/* The same without losing any number. A likelihood's power of two counts as it does there. */
+static void run_bucket_widely(llmsched_inference *inf, uint32_t bucket)
+{
+    const lls_bucket *b = &inf->tree.buckets[bucket];
+    lls_bucket_state *state = &inf->states[bucket];
+    const uint32_t messages = b->table_count + b->child_count;
+    double *table = inf->cliques + b->clique, *exponents = inf->clique;
+    double *message_exponents = inf->message_exponents + b->message;
+    lls_wide_begin(table, exponents, state->rows * state->columns,
+                   inf->soft[b->node] ? -inf->likelihood_exponents[b->node] : 0);
+    for (uint32_t k = 0; k < state->operands; k++) {
+        const lls_operand *o = &inf->operands[b->operand + k];
+        const double *data = o->data, *data_exponents = NULL;
+        if (k >= messages)
+            data = inf->told + inf->network->state_offset[b->node];
+        else if (k >= b->table_count)
+            data_exponents = inf->message_exponents + (o->data - inf->messages);
+        lls_wide_multiply(table, exponents, state->rows, state->columns, o, data, data_exponents);
+    }
+    lls_wide_sum(table, exponents, state->rows, state->columns, inf->messages + b->message,
+                 message_exponents);
+    state->exponent = b->parent == LLS_NONE32 ? (int64_t)message_exponents[0] : 0;
+    state->changed = true; /* the ordinary pass must do all again */
 }
 
 static bool every_root_positive(const llmsched_inference *inf)
@@ -110,17 +135,17 @@ static bool every_root_positive(const llmsched_inference *inf)
     return positive;
 }
 
-/*
- * A probability of zero came out: is the evidence impossible, or did the product of many small
- * numbers underflow inside one table? Collecting the supports alone tells; it spoils all tables.
- */
-static lls_outcome explain_zero(llmsched_inference *inf)
+/* Is the evidence so likely that nothing which was lost can matter? */
+static bool is_likely(const llmsched_inference *inf)
 {
+    int64_t exponent = 0;
     for (uint32_t i = 0; i < inf->tree.count; i++) {
-        run_bucket(inf, i, true);
-        inf->states[i].changed = true;
+        const lls_bucket *b = &inf->tree.buckets[i];
+        exponent += inf->states[i].exponent < 0 ? inf->states[i].exponent : 0;
+        if (b->parent == LLS_NONE32 && inf->messages[b->message] < 1.0)
+            exponent += ilogb(inf->messages[b->message]);
     }
-    return every_root_positive(inf) ? LLS_OUTCOME_UNDERFLOW : LLS_OUTCOME_IMPOSSIBLE;
+    return exponent >= LLS_LEAST_EXPONENT;
 }
 
 /* ln P(e) = sum of ln over the roots + ln 2 * all powers of two taken out, which add up exactly. */
@@ -166,10 +191,16 @@ static void update_bucket(llmsched_inference *inf, uint32_t bucket)
     }
     if (!state->changed)
         return;
-    run_bucket(inf, bucket, false);
+    run_bucket(inf, bucket);
     state->changed = false;
     if (parent != LLS_NONE32)
         inf->states[parent].changed = true;
+}
+
+void lls_collect_widely(llmsched_inference *inference)
+{
+    for (uint32_t i = 0; i < inference->tree.count; i++)
+        run_bucket_widely(inference, i);
 }
 
 static void collect(llmsched_inference *inf)
@@ -181,12 +212,11 @@ static void collect(llmsched_inference *inf)
     for (uint32_t i = 0; i < inf->tree.count; i++)
         update_bucket(inf, i);
     memset(inf->touched, 0, inf->tree.count * sizeof *inf->touched);
-    if (every_root_positive(inf)) {
+    if (!every_root_positive(inf) || !is_likely(inf))
+        lls_collect_widely(inf);
+    inf->outcome = every_root_positive(inf) ? LLS_OUTCOME_POSSIBLE : LLS_OUTCOME_IMPOSSIBLE;
+    if (inf->outcome == LLS_OUTCOME_POSSIBLE)
         inf->log_probability = log_probability(inf);
-        inf->outcome = LLS_OUTCOME_POSSIBLE;
-    } else {
-        inf->outcome = explain_zero(inf);
-    }
 }
 
 llmsched_status lls_collect(llmsched_inference *inference, llmsched_error *err)
@@ -197,11 +227,6 @@ llmsched_status lls_collect(llmsched_inference *inference, llmsched_error *err)
         return lls_fail(err, LLMSCHED_ERROR_IMPOSSIBLE,
                         "the evidence has probability zero in the network \"%.60s\": withdraw or "
                         "soften some",
-                        inference->network->name);
-    if (inference->outcome == LLS_OUTCOME_UNDERFLOW)
-        return lls_fail(err, LLMSCHED_ERROR_LIMIT,
-                        "the evidence is possible in the network \"%.60s\", but less likely than "
-                        "double precision can tell: use likelihoods that differ less",
                         inference->network->name);
     return LLMSCHED_OK;
 }

@@ -14,10 +14,7 @@
 /* What an entry here costs, and a hidden node for its order; an entry of the tree costs 1. */
 static const double ENTRY_COST = 0.5, NODE_COST = 500.0;
 
-/* Positive numbers below this could get lost where several are multiplied. */
-#define SMALLEST_ENTRY 0x1p-120
-
-enum { KIND_UNKNOWN, KIND_POSITIVE, KIND_ZEROS, KIND_SMALL };
+enum { KIND_UNKNOWN, KIND_POSITIVE, KIND_ZEROS };
 
 /* --- what the tree would need ----------------------------------------------------------- */
 
@@ -61,9 +58,7 @@ static uint8_t kind_of(llmsched_inference *inf, uint32_t node)
     kind = KIND_POSITIVE;
     for (uint64_t i = n->table_offset[node]; i < n->table_offset[node + 1]; i++)
         if (!(n->tables[i] > 0.0))
-            kind = kind == KIND_POSITIVE ? KIND_ZEROS : kind;
-        else if (n->tables[i] < SMALLEST_ENTRY)
-            kind = KIND_SMALL;
+            kind = KIND_ZEROS;
     return inf->joint.kinds[node] = kind;
 }
 
@@ -113,7 +108,7 @@ static bool part_allows(llmsched_inference *inf, uint32_t node, double *work, do
     const double *table;
     uint8_t kind = kind_of_part(inf);
     return kind == KIND_POSITIVE ||
-           (kind == KIND_ZEROS && work_out(inf, node, inf->joint.hidden_count, work, most, &table));
+           work_out(inf, node, inf->joint.hidden_count, work, most, &table);
 }
 
 static void check_off(lls_joint *j)
@@ -145,11 +140,8 @@ static bool rest_allows(llmsched_inference *inf, double *work, double most)
 
 bool lls_pruned_marginal(llmsched_inference *inference, uint32_t node, double *out)
 {
-    const lls_posterior *p = &inference->posterior;
     const double *table;
-    bool numbers_get_lost = p->count > 0 && !p->usable;
-    if (numbers_get_lost || inference->tree.clique_size < LARGE_TREE ||
-        !lls_is_hidden(inference, node))
+    if (inference->tree.clique_size < LARGE_TREE || !lls_is_hidden(inference, node))
         return false;
     double work = 0.0, most = tree_work(inference, node);
     if (most <= NODE_COST) /* what one hidden node costs at least */
@@ -157,7 +149,7 @@ bool lls_pruned_marginal(llmsched_inference *inference, uint32_t node, double *o
     lls_mark_ancestors(inference, &node, 1);
     lls_reach(inference, &node, 1);
     uint32_t hidden = inference->joint.hidden_count;
-    bool done = kind_of_part(inference) != KIND_SMALL && rest_allows(inference, &work, most) &&
+    bool done = rest_allows(inference, &work, most) &&
                 work_out(inference, node, hidden, &work, most, &table);
     if (done)
         memcpy(out, table, lls_states(inference->network, node) * sizeof *out);

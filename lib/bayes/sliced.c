@@ -13,6 +13,7 @@
  */
 #include "bayes/inference.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -33,7 +34,7 @@ double lls_table_divergence(const double *table, uint64_t rows, uint64_t columns
         double row = 0.0;
         for (uint64_t c = 0; c < columns; c++) {
             double p = table[r * columns + c];
-            if (p > 0.0)
+            if (p >= DBL_MIN && own >= DBL_MIN) /* the quotients stay in the range */
                 row += p * log(p / own / py[c]);
         }
         divergence += row;

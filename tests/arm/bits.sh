@@ -34,8 +34,8 @@ fi
 # Networks are told as tables: neither JSON nor GSL is needed.
 sources="$root/tests/arm/bits.c"
 for name in context cpu heap map memory random status sums text; do sources="$sources $root/lib/base/$name.c"; done
-for name in batch batch_groups batch_job batch_memos compile elimination factor inference information joint kernels network \
-    path posterior posterior_compile posterior_evidence posterior_kept posterior_up propagate pruned relevance sliced; do sources="$sources $root/lib/bayes/$name.c"; done
+for name in batch batch_groups batch_job batch_memos compile elimination factor inference information joint joint_run kernels network \
+    path posterior posterior_compile posterior_evidence posterior_kept posterior_up propagate pruned relevance sliced wide; do sources="$sources $root/lib/bayes/$name.c"; done
 
 build() {
     # shellcheck disable=SC2086 # several words

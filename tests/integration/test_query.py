@@ -23,8 +23,6 @@ except ImportError:
 
 NEAR, SAME = 1e-9, 1e-12
 MOST_JOINT = 4000
-# Within one likelihood. Several of 1e-150 that contradict each other go beyond the range of doubles.
-SMALL_BESIDE_ONE = float(os.environ.get("LLMSCHED_SMALLEST", "1e-60"))
 ROUNDS = int(os.environ.get("LLMSCHED_ROUNDS", "40"))
 MINUS_INFINITY = float("-inf")
 
@@ -89,7 +87,7 @@ def random_likelihood(rng, states):
     if kind == "tiny":
         return [1e-300 * (rng.random() + 1e-3) for _ in range(states)]
     if kind == "mixed":
-        return [rng.choice([SMALL_BESIDE_ONE, 1e-9, 1.0]) for _ in range(states)]
+        return [rng.choice([1e-300, 1e-150, 1e-9, 1.0]) for _ in range(states)]
     values = [rng.choice([0.0, rng.random(), 1.0]) for _ in range(states)]
     return values if any(values) else [1.0] * states
 

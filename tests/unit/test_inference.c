@@ -479,8 +479,7 @@ static void test_extreme_likelihoods(void **state)
     llmsched_network_release(n);
 }
 
-/* Possible, but only through a product of 1e-400: told apart from impossible, and not forgotten
- * after. */
+/* Possible, but only through a product of 1e-400, and then not. */
 static void test_underflow(void **state)
 {
     (void)state;
@@ -491,10 +490,14 @@ static void test_underflow(void **state)
     for (uint32_t i = 0; i < 2; i++)
         assert_ok(llmsched_inference_set_likelihood(inf, i, low, 2, &err), err);
     assert_ok(llmsched_inference_set_likelihood(inf, 2, high, 2, &err), err);
-    assert_fails(LLMSCHED_ERROR_LIMIT, "possible",
+    assert_ok(llmsched_inference_log_probability(inf, &lp, &err), err);
+    assert_double_equal(lp, log(0.75) - 400 * log(10.0), 1e-13);
+    assert_ok(llmsched_inference_marginal(inf, 0, p, 2, &err), err);
+    assert_true(p[0] == 1.0);
+    assert_ok(llmsched_inference_set_state(inf, 0, 1, &err), err);
+    assert_fails(LLMSCHED_ERROR_IMPOSSIBLE, "zero",
                  llmsched_inference_log_probability(inf, &lp, &err), err);
-    assert_fails(LLMSCHED_ERROR_LIMIT, "possible", llmsched_inference_marginal(inf, 0, p, 2, &err),
-                 err);
+    assert_ok(llmsched_inference_set_likelihood(inf, 0, low, 2, &err), err);
     assert_ok(llmsched_inference_set_state(inf, 1, 0, &err), err);
     assert_ok(llmsched_inference_log_probability(inf, &lp, &err), err);
     assert_double_equal(lp, log(0.75) - 200 * log(10.0), 1e-13);

@@ -29,8 +29,9 @@ static llmsched_network *large_network(llmsched_context *c, lls_random *random, 
     }
 }
 
-/* Hard evidence and likelihoods on about a third of the nodes, the same for both. */
-static void tell_both(lls_random *random, llmsched_inference *a, llmsched_inference *b)
+/* Hard evidence and likelihoods on about a third of the nodes, the same for both. far: so many
+ * decades apart. */
+static void tell_both(lls_random *random, llmsched_inference *a, llmsched_inference *b, double far)
 {
     llmsched_inference_clear(a);
     llmsched_inference_clear(b);
@@ -39,7 +40,8 @@ static void tell_both(lls_random *random, llmsched_inference *a, llmsched_infere
         uint32_t states = llmsched_network_state_count(a->network, i);
         uint32_t state = lls_random_below(random, states), kind = lls_random_below(random, 6);
         for (uint32_t s = 0; s < states; s++)
-            likelihood[s] = s == state ? 1.0 : lls_random_below(random, 2);
+            likelihood[s] = (s == state ? 1.0 : lls_random_below(random, 2)) *
+                            (far > 0.0 ? pow(10.0, -far * lls_random_uniform(random)) : 1.0);
         if (kind == 0) {
             assert_ok(llmsched_inference_set_state(a, i, state, &err), err);
             assert_ok(llmsched_inference_set_state(b, i, state, &err), err);
@@ -81,7 +83,7 @@ static void check_node(llmsched_inference *inf, llmsched_inference *other, uint3
 }
 
 static struct tally check_networks(uint32_t networks, uint32_t rounds, double zeros,
-                                   uint64_t entries, uint64_t seed)
+                                   uint64_t entries, double far, uint64_t seed)
 {
     struct tally tally = {0};
     double marginals[NODES * STATES];
@@ -91,7 +93,7 @@ static struct tally check_networks(uint32_t networks, uint32_t rounds, double ze
         llmsched_network *n = large_network(context, &random, zeros, entries);
         llmsched_inference *inf = infer(n), *other = infer(n);
         for (uint32_t round = 0; round < rounds; round++) {
-            tell_both(&random, inf, other);
+            tell_both(&random, inf, other, far);
             bool possible = lls_inference_marginals(other, marginals, &err) == LLMSCHED_OK;
             check_node(inf, other, round % NODES, possible ? marginals : NULL, &tally);
         }
@@ -107,11 +109,19 @@ static struct tally check_networks(uint32_t networks, uint32_t rounds, double ze
 static void test_same_as_the_tree(void **state)
 {
     (void)state;
-    struct tally positive = check_networks(2, 100, 0.0, LARGE, 71);
+    struct tally positive = check_networks(2, 100, 0.0, LARGE, 0.0, 71);
     assert_true(positive.pruned > 10 && positive.by_tree > 10);
     assert_int_equal(positive.impossible, 0);
-    struct tally zeros = check_networks(2, 100, 0.5, LARGE, 72);
+    struct tally zeros = check_networks(2, 100, 0.5, LARGE, 0.0, 72);
     assert_true(zeros.pruned > 10 && zeros.by_tree > 10 && zeros.impossible > 10);
+}
+
+/* Numbers that would get lost: neither way may. */
+static void test_far_apart(void **state)
+{
+    (void)state;
+    struct tally tally = check_networks(2, 60, 0.3, LARGE, 300.0, 76);
+    assert_true(tally.pruned > 10 && tally.by_tree > 5);
 }
 
 /* Trees too large for the quick way of posterior.c. */
@@ -125,7 +135,7 @@ static void test_larger_trees(void **state)
     llmsched_context *own = NULL, *kept = context;
     assert_ok(llmsched_context_create(&options, &own, &err), err);
     context = own;
-    struct tally tally = check_networks(1, 16, 0.3, 1 << 20, 73);
+    struct tally tally = check_networks(1, 16, 0.3, 1 << 20, 0.0, 73);
     context = kept;
     assert_true(tally.pruned > 3 && tally.by_tree > 3);
     llmsched_context_destroy(own);
@@ -143,7 +153,7 @@ static void test_no_history(void **state)
     double marginals[NODES * STATES], p[STATES], q[STATES];
     uint32_t pruned = 0, by_tree = 0;
     for (uint32_t round = 0; round < 20; round++) {
-        tell_both(&random, inf, other);
+        tell_both(&random, inf, other, 0.0);
         assert_ok(lls_inference_marginals(inf, marginals, &err), err);
         for (uint32_t i = 0; i < NODES; i++) {
             uint32_t states = llmsched_network_state_count(n, i);
@@ -179,7 +189,7 @@ static void test_out_of_memory(void **state)
     for (; !done; fail_at++) {
         double p[STATES], marginals[NODES * STATES];
         llmsched_inference *inf = infer(n), *other = infer(n);
-        tell_both(&random, inf, other);
+        tell_both(&random, inf, other, 0.0);
         assert_ok(lls_inference_marginals(other, marginals, &err), err);
         f.fail_at = f.calls + fail_at;
         for (uint32_t i = 0; i < NODES; i++) {
@@ -202,9 +212,8 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_as_the_tree),
-        cmocka_unit_test(test_larger_trees),
-        cmocka_unit_test(test_no_history),
+        cmocka_unit_test(test_same_as_the_tree), cmocka_unit_test(test_far_apart),
+        cmocka_unit_test(test_larger_trees),     cmocka_unit_test(test_no_history),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
