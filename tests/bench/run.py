@@ -116,6 +116,9 @@ def main():
     env = settings(folder)
     textbooks(script, networks)
     engines = json.loads(subprocess.run([*script, "engines"], check=True, stdout=subprocess.PIPE).stdout)
+    unknown = sorted(set(options.engines or ()) - set(engines))
+    if unknown:
+        parser.error(f"no engine {', '.join(unknown)}; there are {', '.join(engines)}")
     figures, good = {}, True
     for name in options.networks or GENERATED + TEXTBOOKS:
         subprocess.run([programs / "bench_peers", *brief, networks, name], check=True)
