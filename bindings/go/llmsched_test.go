@@ -427,6 +427,12 @@ func TestCustomPolicy(t *testing.T) {
 	policy.kept.Now()
 }
 
+func TestGittinsIndex(t *testing.T) {
+	index, err := GittinsIndex([]float64{50, 51}, []float64{1, 1}, 0)
+	must(t, err)
+	equal(t, index, 50.5)
+}
+
 func TestPolicyThatFails(t *testing.T) {
 	scheduler := schedulerWithJobs(t, SchedulerOptions{Custom: broken{}}, 1)
 	defer scheduler.Close()

@@ -225,6 +225,13 @@ func (v *View) Estimate(job uint64, kind Kind, method uint32) (Remaining, error)
 	return Remaining{float64(r.mean_s), float64(r.lo_s), float64(r.hi_s)}, err
 }
 
+// Gittins index of a job's remaining LLM work at its age.
+func (v *View) Gittins(job uint64, method uint32) (float64, error) {
+	var value C.double
+	err := bare(C.llmsched_view_gittins(v.open(), C.uint64_t(job), C.uint32_t(method), &value))
+	return float64(value), err
+}
+
 // Reduction is the uncertainty reduction of a ready stage.
 func (v *View) Reduction(job uint64, stage uint32) (float64, error) {
 	var value C.double

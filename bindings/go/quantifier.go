@@ -275,3 +275,17 @@ func (q *Quantifier) Path(levels []float64) (Distribution, error) {
 	}
 	return newDistribution(&d, copyDoubles(quantiles, len(levels)), levels), nil
 }
+
+// GittinsIndex of a distribution at an age; values ascend, shares stand beside them.
+func GittinsIndex(values, shares []float64, age float64) (float64, error) {
+	if len(values) != len(shares) {
+		return 0, &Error{Status: ErrInvalid, Message: "values and shares differ in length"}
+	}
+	var a arena
+	defer a.free()
+	var index C.double
+	e := newError()
+	err := failure(C.llmsched_gittins_index(a.doubles(values), a.doubles(shares), C.uint32_t(len(values)), C.double(age),
+		&index, &e), &e)
+	return float64(index), err
+}

@@ -331,6 +331,19 @@ LLMSCHED_API llmsched_status llmsched_quantifier_forecast(llmsched_quantifier *q
                                                           double *quantiles, double *mean_s,
                                                           llmsched_error *err);
 
+/**
+ * Gittins index of a distribution at an age: the least, over every support point D, of the expected
+ * work up to D per chance to be done by D, given more than the age. Least first is the best order
+ * to serve jobs of unknown length on one server (Gittins 1979; docs/algorithms.md section 6).
+ * @param[in]  values  ascending, finite
+ * @param[in]  shares  beside them, not negative; need not sum to 1
+ * @param[in]  age     work that has been served already
+ * @since 0.1. Cost: O(count).
+ */
+LLMSCHED_API llmsched_status llmsched_gittins_index(const double *values, const double *shares,
+                                                    uint32_t count, double age, double *index,
+                                                    llmsched_error *err);
+
 /** Entropy H(X | evidence) of a stage's variable, nats; 0 for a finished one. @since 0.1 */
 LLMSCHED_API llmsched_status llmsched_quantifier_entropy(llmsched_quantifier *quantifier,
                                                          uint32_t stage, double *entropy,

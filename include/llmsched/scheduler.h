@@ -261,6 +261,15 @@ LLMSCHED_API llmsched_status llmsched_view_estimate(const llmsched_view *view, u
                                                     uint32_t kind, uint32_t method,
                                                     llmsched_estimate *estimate);
 
+/**
+ * Gittins index of a job's remaining LLM work, at the age of what its unfinished stages have been
+ * served (llmsched_gittins_index()); kept until the next event of the job. By history the mean less
+ * that age; 0 for a job without a profile.
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_view_gittins(const llmsched_view *view, uint64_t job,
+                                                   uint32_t method, double *index);
+
 /** Uncertainty reduction R of a ready stage (quantifier.h); kept until the next event of the job.
  * @since 0.1 */
 LLMSCHED_API llmsched_status llmsched_view_reduction(const llmsched_view *view, uint64_t job,

@@ -8,12 +8,10 @@
 
 /* --- points -------------------------------------------------------------------------------- */
 
-bool lls_points_reserve(llmsched_quantifier *q, uint32_t count)
+bool lls_points_reserve(llmsched_context *context, lls_points *p, uint32_t count)
 {
-    lls_points *p = &q->points;
-    return lls_grow(q->context, (void **)&p->values, &p->value_capacity, count,
-                    sizeof *p->values) &&
-           lls_grow(q->context, (void **)&p->probabilities, &p->probability_capacity, count,
+    return lls_grow(context, (void **)&p->values, &p->value_capacity, count, sizeof *p->values) &&
+           lls_grow(context, (void **)&p->probabilities, &p->probability_capacity, count,
                     sizeof *p->probabilities);
 }
 

@@ -213,31 +213,78 @@ static points tree_points(const lls_forest *forest, const double *features, doub
                     .weight = share};
 }
 
+typedef struct mixture {
+    points parts[MOST_PARTS];
+    double shares[2][LLS_FOREST_LEVELS]; /* of the trees' parts */
+} mixture;
+
+static llmsched_status mix(llmsched_quantifier *q, uint32_t kind, uint32_t method, mixture *m,
+                           llmsched_error *err)
+{
+    const trees t = trees_of(q, kind, method);
+    memset(m->parts, 0, sizeof m->parts);
+    if (t.forest_share > 0)
+        m->parts[0] = tree_points(t.forest, q->features, t.forest_share, m->shares[0]);
+    if (t.history_share > 0)
+        m->parts[1] = tree_points(t.history, t.history_features, t.history_share, m->shares[1]);
+    if (method != LLMSCHED_BY_NETWORK)
+        return LLMSCHED_OK;
+    llmsched_status status = lls_distribute(q, kind, true, err);
+    m->parts[2] = (points){.values = q->points.values,
+                           .shares = q->points.probabilities,
+                           .count = q->points.count,
+                           .weight = stages_share(&t),
+                           .shift = lls_strange_work(q, kind)};
+    return status;
+}
+
 static llmsched_status quantiles_of(llmsched_quantifier *q, uint32_t kind, uint32_t method,
                                     const double *levels, uint32_t count, double *quantiles,
                                     llmsched_error *err)
 {
-    double shares[2][LLS_FOREST_LEVELS];
-    points parts[MOST_PARTS] = {{0}};
-    const trees t = trees_of(q, kind, method);
-    llmsched_status status = LLMSCHED_OK;
+    mixture m;
     if (count == 0 || told_at_once(q, kind, method, levels, count, quantiles))
         return LLMSCHED_OK;
-    if (t.forest_share > 0)
-        parts[0] = tree_points(t.forest, q->features, t.forest_share, shares[0]);
-    if (t.history_share > 0)
-        parts[1] = tree_points(t.history, t.history_features, t.history_share, shares[1]);
-    if (method == LLMSCHED_BY_NETWORK) {
-        status = lls_distribute(q, kind, true, err);
-        parts[2] = (points){.values = q->points.values,
-                            .shares = q->points.probabilities,
-                            .count = q->points.count,
-                            .weight = stages_share(&t),
-                            .shift = lls_strange_work(q, kind)};
-    }
+    llmsched_status status = mix(q, kind, method, &m, err);
     for (uint32_t i = 0; i < count && status == LLMSCHED_OK; i++)
-        quantiles[i] = mixture_quantile(parts, levels[i]);
+        quantiles[i] = mixture_quantile(m.parts, levels[i]);
     return status;
+}
+
+/* All that is known is one number. */
+static bool one_point(const llmsched_quantifier *q, uint32_t kind, uint32_t method, double *value)
+{
+    bool over = is_over(q);
+    if (!over && method != LLMSCHED_BY_HISTORY)
+        return false;
+    *value = over ? 0 : history_of(q, kind)->mean;
+    return true;
+}
+
+llmsched_status lls_forecast_points(llmsched_quantifier *q, uint32_t kind, uint32_t method,
+                                    llmsched_error *err)
+{
+    lls_points *all = &q->forecast;
+    mixture m = {.parts = {{.count = 1, .weight = 1}}};
+    double value = 0;
+    uint32_t room = 0;
+    llmsched_status status = check_method(q, method, err);
+    if (status == LLMSCHED_OK && one_point(q, kind, method, &value))
+        m.parts[0].values = &value;
+    else if (status == LLMSCHED_OK)
+        status = mix(q, kind, method, &m, err);
+    if (status != LLMSCHED_OK)
+        return status;
+    for (uint32_t i = 0; i < MOST_PARTS; i++)
+        room += m.parts[i].count;
+    if (!lls_points_reserve(q->context, all, room))
+        return lls_fail_memory(err);
+    all->count = 0;
+    for (points *first = least_of(m.parts); first->next < first->count; first = least_of(m.parts)) {
+        all->values[all->count] = next_value(first);
+        all->probabilities[all->count++] = take_share(first);
+    }
+    return LLMSCHED_OK;
 }
 
 llmsched_status llmsched_quantifier_forecast(llmsched_quantifier *q, uint32_t kind, uint32_t method,

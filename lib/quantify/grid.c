@@ -198,7 +198,7 @@ llmsched_status lls_grid_sum(llmsched_quantifier *q, const lls_sum_frame *sum, l
         lls_products_open(q->inference, q->shares, most_products(q, cells), &products, err);
     if (status != LLMSCHED_OK)
         return status;
-    if (grid_open(q, cells, &g) && lls_points_reserve(q, cells)) {
+    if (grid_open(q, cells, &g) && lls_points_reserve(q->context, &q->points, cells)) {
         double top = find_top(q, sum, products, g.factors);
         g.width = top / (cells - 1 - sum->parts);
         lls_fourier_roots(cells, g.roots);

@@ -51,7 +51,8 @@ struct llmsched_quantifier {
     lls_law *laws;   /* laid out as marginals */
     uint8_t *shares; /* per node: its stage can be worth one thing or another */
     lls_points points;
-    double *grid; /* scratch of grid.c */
+    lls_points forecast; /* scratch of forecast.c; only its points are set */
+    double *grid;        /* scratch of grid.c */
     uint32_t grid_capacity;
 
     /* Scratch of sampling. */
@@ -68,6 +69,14 @@ double lls_strange_work(const llmsched_quantifier *q, uint32_t kind);
  */
 llmsched_status lls_forecast_mean(llmsched_quantifier *q, uint32_t kind, uint32_t method,
                                   double *mean, llmsched_error *err);
+
+/* q->forecast: all parts of the forecast in one; one point where history or the end of all stages
+ * tells. */
+llmsched_status lls_forecast_points(llmsched_quantifier *q, uint32_t kind, uint32_t method,
+                                    llmsched_error *err);
+
+/* gittins.c: the index of what is left beyond an age. */
+double lls_gittins(const double *values, const double *shares, uint32_t count, double age);
 
 /* belief.c */
 
@@ -102,7 +111,7 @@ typedef struct lls_sum_frame {
 llmsched_status lls_distribute(llmsched_quantifier *q, uint32_t kind, bool may_draw,
                                llmsched_error *err);
 /* Room for so many points; false: no memory. */
-bool lls_points_reserve(llmsched_quantifier *q, uint32_t count);
+bool lls_points_reserve(llmsched_context *context, lls_points *points, uint32_t count);
 double lls_points_quantile(const lls_points *points, double level);
 /* Refuses levels outside (0, 1). */
 llmsched_status lls_check_levels(const double *levels, uint32_t count, const double *quantiles,

@@ -71,7 +71,7 @@ llmsched_status lls_joint_points(llmsched_quantifier *q, lls_worth worth, const 
         return lls_fail(err, LLMSCHED_ERROR_LIMIT,
                         "quantifier: the unfinished stages have more than %u joint states",
                         MOST_STATES);
-    if (!lls_points_reserve(q, size))
+    if (!lls_points_reserve(q->context, &q->points, size))
         return lls_fail_memory(err);
     llmsched_status status = LLMSCHED_OK;
     p->probabilities[0] = 1;

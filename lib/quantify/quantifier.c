@@ -139,6 +139,8 @@ void llmsched_quantifier_destroy(llmsched_quantifier *q)
     lls_free(c, q->grid);
     lls_free(c, q->points.values);
     lls_free(c, q->points.probabilities);
+    lls_free(c, q->forecast.values);
+    lls_free(c, q->forecast.probabilities);
     lls_free(c, q->longest);
     lls_free(c, q->scale);
     llmsched_inference_destroy(q->inference);

@@ -10,7 +10,7 @@ llmsched_status lls_draw_points(llmsched_quantifier *q, lls_draw_worth worth, co
     lls_points *p = &q->points;
     lls_random random;
     uint32_t n = q->options.samples;
-    if (!lls_points_reserve(q, n))
+    if (!lls_points_reserve(q->context, &q->points, n))
         return lls_fail_memory(err);
     /* A constant apart from the caller's seed, so that other streams of the same seed differ. */
     lls_random_seed(&random, q->options.seed ^ UINT64_C(0x9d5f3a7c11e4b26d));

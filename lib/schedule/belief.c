@@ -10,11 +10,16 @@
 
 /* --- one quantifier per profile in use ------------------------------------------ */
 
+/* Of the grid where distributions are sums over many stages: decisions need no finer one, and what
+ * it takes is in proportion. */
+enum { CELLS = 128 };
+
 static llmsched_status knowledge_open(const llmsched_profile *profile, lls_knowledge *k,
                                       llmsched_error *err)
 {
     llmsched_quantifier *quantifier = NULL;
-    llmsched_status status = llmsched_quantifier_create(profile, NULL, &quantifier, err);
+    llmsched_quantifier_options options = {.size = sizeof options, .cells = CELLS};
+    llmsched_status status = llmsched_quantifier_create(profile, &options, &quantifier, err);
     if (status != LLMSCHED_OK)
         return status;
     *k = (lls_knowledge){llmsched_profile_retain(profile), quantifier, 0};
@@ -163,6 +168,62 @@ llmsched_status lls_job_estimate(llmsched_scheduler *s, lls_job *job, uint32_t r
         job->known[m] = true;
     }
     *estimate = &job->estimates[m][resource];
+    return LLMSCHED_OK;
+}
+
+/* LLM alone-seconds that unfinished stages have been served. */
+static double age_of(const llmsched_scheduler *s, const lls_job *job)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < job->open_count; i++) {
+        if (job->open[i]->kind == LLMSCHED_STAGE_LLM)
+            sum += served(s, job->open[i]);
+    }
+    return sum;
+}
+
+static llmsched_status gittins_by(llmsched_scheduler *s, const lls_job *job, uint32_t method,
+                                  double *index, llmsched_error *err)
+{
+    llmsched_quantifier *q = s->knowledge[job->knowledge].quantifier;
+    llmsched_status status = LLMSCHED_OK;
+    if (method == LLMSCHED_BY_NETWORK)
+        status = set_progress(s, job, err);
+    else
+        lls_take_progress(q, job->progress);
+    if (status == LLMSCHED_OK)
+        status = lls_forecast_points(q, LLMSCHED_STAGE_LLM, method, err);
+    if (status == LLMSCHED_OK)
+        *index = lls_gittins(q->forecast.values, q->forecast.probabilities, q->forecast.count,
+                             age_of(s, job));
+    return status;
+}
+
+static llmsched_status work_out_gittins(llmsched_scheduler *s, const lls_job *job, uint32_t method,
+                                        double *index, llmsched_error *err)
+{
+    *index = 0;
+    if (job->knowledge == LLS_NONE32)
+        return LLMSCHED_OK;
+    llmsched_status status = gittins_by(s, job, method, index, err);
+    /* As for estimates. */
+    if (status == LLMSCHED_ERROR_IMPOSSIBLE || status == LLMSCHED_ERROR_STATE)
+        status = gittins_by(s, job, LLMSCHED_BY_HISTORY, index, err);
+    return status;
+}
+
+llmsched_status lls_job_gittins(llmsched_scheduler *s, lls_job *job, uint32_t method, double *index,
+                                llmsched_error *err)
+{
+    double fresh;
+    if (job->gittins_method != method) {
+        llmsched_status status = work_out_gittins(s, job, method, &fresh, err);
+        if (status != LLMSCHED_OK)
+            return status;
+        job->gittins = fresh;
+        job->gittins_method = method;
+    }
+    *index = job->gittins;
     return LLMSCHED_OK;
 }
 

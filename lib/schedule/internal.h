@@ -131,6 +131,8 @@ struct lls_job {
     llmsched_progress *progress; /* NULL: no profile */
     bool dirty;
     bool known[LLS_METHODS]; /* whether the estimates by each method hold */
+    uint32_t gittins_method; /* of the index kept; 0: none holds */
+    double gittins;
     lls_estimate estimates[LLS_METHODS][LLS_RESOURCES];
 };
 
@@ -226,6 +228,8 @@ void lls_knowledge_drop(llmsched_scheduler *s, uint32_t knowledge);
 llmsched_status lls_job_estimate(llmsched_scheduler *s, lls_job *job, uint32_t resource,
                                  uint32_t method, const lls_estimate **estimate,
                                  llmsched_error *err);
+llmsched_status lls_job_gittins(llmsched_scheduler *s, lls_job *job, uint32_t method, double *index,
+                                llmsched_error *err);
 llmsched_status lls_stage_reduction(llmsched_scheduler *s, lls_stage *stage, double *reduction,
                                     llmsched_error *err);
 
@@ -238,12 +242,17 @@ typedef struct lls_builtin {
                               llmsched_policy *policy, llmsched_error *err);
 } lls_builtin;
 
-/* One typed option "name=value" of a policy; numbers only, on and off being 1 and 0. */
+/* One typed option "name=value" of a policy: a number, on and off being 1 and 0, or one of the
+ * names given, which stand for minimum, minimum + 1 and so on up to maximum. */
 typedef struct lls_policy_option {
     const char *name;
     double minimum, maximum;
     double *value;
+    const char *const *names; /* NULL: a number */
 } lls_policy_option;
+
+/* Names of LLMSCHED_BY_* in their order. */
+extern const char *const lls_method_names[LLS_METHODS];
 
 llmsched_status lls_policy_options(const char *policy, const char *text,
                                    const lls_policy_option *options, uint32_t count,
@@ -252,6 +261,6 @@ llmsched_status lls_policy_create(llmsched_context *context, const char *specifi
                                   llmsched_policy *policy, llmsched_error *err);
 
 extern const lls_builtin lls_policy_fcfs, lls_policy_fair, lls_policy_sjf, lls_policy_sjf_given,
-    lls_policy_srtf, lls_policy_llmsched, lls_policy_oracle_srpt;
+    lls_policy_srtf, lls_policy_llmsched, lls_policy_gittins, lls_policy_oracle_srpt;
 
 #endif

@@ -30,6 +30,7 @@ lls_stage *lls_stage_find(const llmsched_scheduler *s, uint64_t job, uint32_t nu
 void lls_job_touch(llmsched_scheduler *s, lls_job *job)
 {
     memset(job->known, 0, sizeof job->known);
+    job->gittins_method = 0;
     if (job->dirty)
         return;
     job->dirty = true;

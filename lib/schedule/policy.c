@@ -3,13 +3,14 @@
 #include "schedule/internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* In the order in which tables list them. */
 static const lls_builtin *const builtins[] = {
-    &lls_policy_fcfs, &lls_policy_fair,     &lls_policy_sjf,         &lls_policy_sjf_given,
-    &lls_policy_srtf, &lls_policy_llmsched, &lls_policy_oracle_srpt,
+    &lls_policy_fcfs, &lls_policy_fair,     &lls_policy_sjf,     &lls_policy_sjf_given,
+    &lls_policy_srtf, &lls_policy_llmsched, &lls_policy_gittins, &lls_policy_oracle_srpt,
 };
 
 uint32_t llmsched_policy_count(void)
@@ -37,8 +38,35 @@ static const lls_policy_option *find_option(const lls_policy_option *options, ui
     return NULL;
 }
 
+const char *const lls_method_names[] = {
+    [LLMSCHED_BY_NETWORK - 1] = "network",
+    [LLMSCHED_BY_HISTORY - 1] = "history",
+    [LLMSCHED_BY_TREE - 1] = "tree",
+    [LLMSCHED_BY_FOREST - 1] = "forest",
+};
+
+static uint32_t name_count(const lls_policy_option *option)
+{
+    return (uint32_t)(option->maximum - option->minimum) + 1;
+}
+
+/* One of the option's names. */
+static bool read_name(const lls_policy_option *option, const char *text, const char *end,
+                      double *value)
+{
+    size_t length = (size_t)(end - text);
+    for (uint32_t i = 0; i < name_count(option); i++) {
+        const char *name = option->names[i];
+        if (strlen(name) == length && strncmp(name, text, length) == 0) {
+            *value = option->minimum + i;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* on, off or a number that fills the text up to end. */
-static bool read_value(const char *text, const char *end, double *value)
+static bool read_number(const char *text, const char *end, double *value)
 {
     size_t length = (size_t)(end - text);
     char copy[32], *stop = NULL;
@@ -54,6 +82,30 @@ static bool read_value(const char *text, const char *end, double *value)
     return *stop == '\0' && isfinite(*value);
 }
 
+static llmsched_status bad_value(const char *policy, const lls_policy_option *option,
+                                 llmsched_error *err)
+{
+    char names[80] = "";
+    if (option->names == NULL)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "policy %s: %s must be a number in %g .. %g",
+                        policy, option->name, option->minimum, option->maximum);
+    for (uint32_t i = 0; i < name_count(option); i++) {
+        size_t used = strlen(names);
+        (void)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
+                       option->names[i]);
+    }
+    return lls_fail(err, LLMSCHED_ERROR_INVALID, "policy %s: %s must be one of %s", policy,
+                    option->name, names);
+}
+
+static bool read_value(const lls_policy_option *option, const char *text, const char *end,
+                       double *value)
+{
+    if (option->names != NULL)
+        return read_name(option, text, end, value);
+    return read_number(text, end, value) && *value >= option->minimum && *value <= option->maximum;
+}
+
 llmsched_status lls_policy_options(const char *policy, const char *text,
                                    const lls_policy_option *options, uint32_t count,
                                    llmsched_error *err)
@@ -67,11 +119,8 @@ llmsched_status lls_policy_options(const char *policy, const char *text,
         if (option == NULL)
             return lls_fail(err, LLMSCHED_ERROR_INVALID, "policy %s has no option \"%.*s\"", policy,
                             (int)(length < 60 ? length : 60), text);
-        if (equals == NULL || !read_value(equals + 1, end, &value) || value < option->minimum ||
-            value > option->maximum)
-            return lls_fail(err, LLMSCHED_ERROR_INVALID,
-                            "policy %s: %s must be a number in %g .. %g", policy, option->name,
-                            option->minimum, option->maximum);
+        if (equals == NULL || !read_value(option, equals + 1, end, &value))
+            return bad_value(policy, option, err);
         *option->value = value;
         text = *end == ',' ? end + 1 : end;
     }

@@ -165,6 +165,19 @@ llmsched_status llmsched_view_estimate(const llmsched_view *view, uint64_t id, u
     return lls_sized_out(estimate, &now, sizeof now, sizeof now, "llmsched_estimate", view->err);
 }
 
+llmsched_status llmsched_view_gittins(const llmsched_view *view, uint64_t id, uint32_t method,
+                                      double *index)
+{
+    lls_job *job = lls_job_find(view->scheduler, id);
+    if (index == NULL)
+        return no_output(view);
+    if (job == NULL)
+        return no_job(view, id);
+    if (method < LLMSCHED_BY_NETWORK || method > LLMSCHED_BY_FOREST)
+        return lls_fail(view->err, LLMSCHED_ERROR_INVALID, "view: method %u is unknown", method);
+    return lls_job_gittins(view->scheduler, job, method, index, view->err);
+}
+
 llmsched_status llmsched_view_reduction(const llmsched_view *view, uint64_t job, uint32_t stage,
                                         double *reduction)
 {

@@ -19,8 +19,9 @@ static uint64_t first_seed(void)
     return text != NULL ? strtoull(text, NULL, 10) : 20260;
 }
 
-static const char *const variants[] = {"llmsched:epsilon=0", "llmsched:epsilon=0.5,r=1",
-                                       "llmsched:network=off"};
+static const char *const variants[] = {
+    "llmsched:epsilon=0",        "llmsched:epsilon=0.5,r=1",         "llmsched:network=off",
+    "gittins:predictor=network", "gittins:predictor=tree,alpha=0.2", "gittins:predictor=history"};
 
 static const char *policy_of(uint32_t i)
 {

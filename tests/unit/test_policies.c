@@ -91,9 +91,10 @@ static void test_shortest_first_without_exploring(void **state)
 {
     (void)state;
     static const char *const policies[] = {"srtf", "llmsched:epsilon=0",
-                                           "llmsched:epsilon=0,network=off"};
+                                           "llmsched:epsilon=0,network=off",
+                                           "gittins:predictor=history"};
     llmsched_profile *long_one = telling(10), *short_one = silent(1), *middle = telling(1);
-    for (uint32_t i = 0; i < 3; i++) {
+    for (uint32_t i = 0; i < LLS_COUNT(policies); i++) {
         llmsched_scheduler *s = make(policies[i], 2);
         arrive(s, 1, long_one, 1);
         arrive(s, 2, middle, 1);
@@ -105,6 +106,22 @@ static void test_shortest_first_without_exploring(void **state)
     llmsched_profile_release(long_one);
     llmsched_profile_release(short_one);
     llmsched_profile_release(middle);
+}
+
+/* The telling one is longer on average, but likely to be done soon. */
+static void test_gittins_takes_the_chance_of_a_short_one(void **state)
+{
+    (void)state;
+    llmsched_profile *mostly_short = telling(0.6), *steady = silent(1);
+    for (uint32_t i = 0; i < 2; i++) {
+        llmsched_scheduler *s = make(i == 0 ? "srtf" : "gittins", 1);
+        arrive(s, 1, steady, 1);
+        arrive(s, 2, mostly_short, 1);
+        assert_int_equal(next_job(s), i == 0 ? 1 : 2);
+        llmsched_scheduler_destroy(s);
+    }
+    llmsched_profile_release(mostly_short);
+    llmsched_profile_release(steady);
 }
 
 static void test_exploring_prefers_what_tells(void **state)
@@ -201,15 +218,38 @@ static void test_jobs_without_a_profile(void **state)
     llmsched_profile_release(known);
 }
 
+static void test_options_by_name(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"gittins:predictor=network",
+                                       "gittins:predictor=forest,alpha=0.1",
+                                       "gittins:predictor=history", "gittins:predictor=tree"};
+    static const char *const bad[] = {"gittins:predictor=4",
+                                      "gittins:predictor=", "gittins:predictor",
+                                      "gittins:predictor=trees", "gittins:predictor=tre"};
+    for (uint32_t i = 0; i < LLS_COUNT(good); i++)
+        llmsched_scheduler_destroy(make(good[i], 1));
+    for (uint32_t i = 0; i < LLS_COUNT(bad); i++) {
+        llmsched_error err = {0};
+        llmsched_scheduler *s = NULL;
+        llmsched_scheduler_options options = {.size = sizeof options, .policy = bad[i]};
+        assert_status(LLMSCHED_ERROR_INVALID,
+                      llmsched_scheduler_create(context, &options, &s, &err), err);
+        assert_non_null(strstr(err.message, "network, history, tree, forest"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shortest_first_without_exploring),
+        cmocka_unit_test(test_gittins_takes_the_chance_of_a_short_one),
         cmocka_unit_test(test_exploring_prefers_what_tells),
         cmocka_unit_test(test_exploring_stays_in_the_first_group),
         cmocka_unit_test(test_all_that_fits_is_started),
         cmocka_unit_test(test_a_share_of_the_tasks),
         cmocka_unit_test(test_jobs_without_a_profile),
+        cmocka_unit_test(test_options_by_name),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

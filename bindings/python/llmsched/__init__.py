@@ -15,7 +15,8 @@ from .network import Approximation, Inference, Network
 from .policy import By, Choice, Estimate, Policy, PolicyInfo, View, policies
 from .profile import Bin, Profile, Profiler, ProfileStage, Summary
 from .progress import Progress
-from .quantifier import Belief, Distribution, Evidence, Forecast, Form, Quantifier, Remaining, State
+from .quantifier import (Belief, Distribution, Evidence, Forecast, Form, Quantifier, Remaining, State,
+                         gittins_index)
 from .scheduler import Decision, Scheduler, Stats
 
 __version__ = _lib.llmsched_version().decode()
@@ -23,8 +24,8 @@ __version__ = _lib.llmsched_version().decode()
 __all__ = [
     "Approximation", "Belief", "Bin", "By", "CallbackError", "Candidate", "Choice", "ClosedError", "Context",
     "CycleError", "Dag", "DagBuilder", "Decision", "Distribution", "Error", "Estimate", "Evidence", "ExistsError",
-    "Forecast", "Form", "History", "ImpossibleError", "Inference", "InternalError", "InvalidError", "Kind",
-    "LimitError", "Missing", "Network", "NotFoundError", "OutOfMemoryError", "ParseError", "policies", "Policy",
+    "Forecast", "Form", "gittins_index", "History", "ImpossibleError", "Inference", "InternalError", "InvalidError",
+    "Kind", "LimitError", "Missing", "Network", "NotFoundError", "OutOfMemoryError", "ParseError", "policies", "Policy",
     "PolicyInfo", "Profile", "Profiler", "ProfileStage", "Progress", "Quantifier", "Remaining", "Run", "RunStage",
     "Scheduler", "Stage", "State", "StateError", "Stats", "Summary", "VersionError", "View",
 ]

@@ -833,6 +833,9 @@ PROTOTYPES = {
     "llmsched_quantifier_forecast": (
         c_int32,
         (c_void_p, c_uint32, c_uint32, POINTER(c_double), c_uint32, POINTER(c_double), POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_gittins_index": (
+        c_int32,
+        (POINTER(c_double), POINTER(c_double), c_uint32, c_double, POINTER(c_double), POINTER(llmsched_error),)),
     "llmsched_quantifier_entropy": (
         c_int32,
         (c_void_p, c_uint32, POINTER(c_double), POINTER(llmsched_error),)),
@@ -872,6 +875,9 @@ PROTOTYPES = {
     "llmsched_view_estimate": (
         c_int32,
         (c_void_p, c_uint64, c_uint32, c_uint32, POINTER(llmsched_estimate),)),
+    "llmsched_view_gittins": (
+        c_int32,
+        (c_void_p, c_uint64, c_uint32, POINTER(c_double),)),
     "llmsched_view_reduction": (
         c_int32,
         (c_void_p, c_uint64, c_uint32, POINTER(c_double),)),

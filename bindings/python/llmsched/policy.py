@@ -160,6 +160,12 @@ class View:
         self._read(lib.llmsched_view_estimate, job, kind, method, info)
         return Estimate(info.mean_s, info.lo_s, info.hi_s)
 
+    def gittins(self, job, method=By.FOREST):
+        """Gittins index of a job's remaining LLM work at its age."""
+        value = ctypes.c_double()
+        self._read(lib.llmsched_view_gittins, job, method, value)
+        return value.value
+
     def reduction(self, job, stage):
         value = ctypes.c_double()
         self._read(lib.llmsched_view_reduction, job, stage, value)

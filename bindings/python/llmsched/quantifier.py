@@ -171,3 +171,13 @@ class Quantifier(Handle):
         value = ctypes.c_double()
         call(function, self._ptr, *arguments, value)
         return value.value
+
+
+def gittins_index(values, shares, age=0.0):
+    """Gittins index of a distribution at an age; values ascend, shares stand beside them."""
+    values, shares = numbers(values, ctypes.c_double), numbers(shares, ctypes.c_double)
+    if len(values) != len(shares):
+        raise ValueError("values and shares must be as many")
+    index = ctypes.c_double()
+    call(lib.llmsched_gittins_index, values, shares, len(values), age, index)
+    return index.value

@@ -391,6 +391,12 @@ class SchedulerTest(unittest.TestCase):
         self.assertGreaterEqual(reduction, 0)
         self.assertEqual((name, jobs, now, uniform), ("agent", 1, 0.0, True))
 
+    def test_gittins_index(self):
+        self.assertAlmostEqual(llmsched.gittins_index([1, 100], [1, 1]), 2)
+        self.assertAlmostEqual(llmsched.gittins_index([1, 100], [1, 1], 1), 99)
+        with self.assertRaises(llmsched.InvalidError):
+            llmsched.gittins_index([2, 1], [1, 1])
+
     def test_exception_in_a_policy_comes_out(self):
         class Broken(llmsched.Policy):
             def key(self, view, job, stage):

@@ -200,8 +200,9 @@ static llmsched_status create(llmsched_context *context, const char *text, llmsc
                               llmsched_error *err)
 {
     double epsilon = 0.1, r = 0.3, network = 1;
-    const lls_policy_option options[] = {
-        {"epsilon", 0, 1, &epsilon}, {"r", 0, 1, &r}, {"network", 0, 1, &network}};
+    const lls_policy_option options[] = {{"epsilon", 0, 1, &epsilon, NULL},
+                                         {"r", 0, 1, &r, NULL},
+                                         {"network", 0, 1, &network, NULL}};
     llmsched_status status = lls_policy_options("llmsched", text, options, LLS_COUNT(options), err);
     if (status != LLMSCHED_OK)
         return status;
