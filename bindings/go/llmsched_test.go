@@ -427,7 +427,48 @@ func TestCustomPolicy(t *testing.T) {
 	policy.kept.Now()
 }
 
-func TestGittinsIndex(t *testing.T) {
+type placing struct {
+	shortestPrompt
+	executor ExecutorView
+	tenant   TenantView
+}
+
+func (p *placing) Place(view *View, job uint64, stage uint32) (uint64, bool, error) {
+	info, err := view.Job(job)
+	if err != nil {
+		return 0, false, err
+	}
+	at, err := view.Stage(job, stage)
+	if err != nil {
+		return 0, false, err
+	}
+	if p.tenant, _, err = view.Tenant(info.Tenant); err != nil {
+		return 0, false, err
+	}
+	for i := uint32(0); ; i++ {
+		id, ok, err := view.ExecutorAt(at.Queue, i)
+		if err != nil || !ok {
+			return 0, false, err
+		}
+		if p.executor, _, err = view.Executor(id); err != nil || id == 8 {
+			return id, true, err
+		}
+	}
+}
+
+func TestPlacing(t *testing.T) {
+	policy := &placing{}
+	scheduler := schedulerWithJobs(t, SchedulerOptions{Custom: policy}, 1)
+	defer scheduler.Close()
+	must(t, scheduler.ExecutorUp(0, 8, Executor{Kind: LLM, Capacity: 2, Price: 3}))
+	must(t, scheduler.JobArrived(0, 9, Job{Tenant: 4, Weight: 2}))
+	must(t, scheduler.StageRevealed(0, 9, 0, RevealedStage{Kind: LLM, Name: "short"}))
+	d, ok, err := scheduler.Next(0)
+	must(t, err)
+	equal(t, ok, true)
+	equal(t, d, Decision{Job: 9, Executor: 8})
+	equal(t, policy.executor.Price, 3.0)
+	equal(t, policy.tenant.Weight, 2.0)
 	index, err := GittinsIndex([]float64{50, 51}, []float64{1, 1}, 0)
 	must(t, err)
 	equal(t, index, 50.5)

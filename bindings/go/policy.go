@@ -6,7 +6,7 @@ package llmsched
 #include <stdlib.h>
 #include <llmsched/llmsched.h>
 
-llmsched_policy llmsched_go_policy(void *user, int chooses);
+llmsched_policy llmsched_go_policy(void *user, int chooses, int places, int lazy);
 */
 import "C"
 
@@ -40,6 +40,14 @@ type Chooser interface {
 	Choose(view *View, queue uint32) (*Choice, error)
 }
 
+// Placer may be implemented by a Policy too: it chooses the executor of a stage's next task. ok false: any.
+type Placer interface {
+	Place(view *View, job uint64, stage uint32) (executor uint64, ok bool, err error)
+}
+
+// Lazy may be implemented by a Policy too: keys are not asked for while all that is ready in a queue finds room.
+type Lazy interface{ Lazy() bool }
+
 // Choice names tasks of a ready stage to start; Tasks 0: all its ready tasks.
 type Choice struct {
 	Job   uint64
@@ -58,11 +66,17 @@ func register(cb *callbacks, a *arena) (*C.llmsched_policy, unsafe.Pointer) {
 	user := C.malloc(C.size_t(unsafe.Sizeof(uintptr(0))))
 	*(*C.uintptr_t)(user) = C.uintptr_t(cgo.NewHandle(cb))
 	table := (*C.llmsched_policy)(a.alloc(C.sizeof_llmsched_policy))
-	chooses := C.int(0)
+	chooses, places, lazy := C.int(0), C.int(0), C.int(0)
 	if _, ok := cb.policy.(Chooser); ok {
 		chooses = 1
 	}
-	*table = C.llmsched_go_policy(user, chooses)
+	if _, ok := cb.policy.(Placer); ok {
+		places = 1
+	}
+	if l, ok := cb.policy.(Lazy); ok && l.Lazy() {
+		lazy = 1
+	}
+	*table = C.llmsched_go_policy(user, chooses, places, lazy)
 	return table, user
 }
 
@@ -120,6 +134,22 @@ func llmschedGoChoose(handle C.uintptr_t, ptr *C.llmsched_view, queue C.uint32_t
 	return status
 }
 
+//export llmschedGoPlace
+func llmschedGoPlace(handle C.uintptr_t, ptr *C.llmsched_view, job C.uint64_t, stage C.uint32_t, out *C.uint64_t) C.llmsched_status {
+	any := false
+	status := guarded(handle, ptr, func(cb *callbacks, view *View) error {
+		executor, ok, err := cb.policy.(Placer).Place(view, uint64(job), uint32(stage))
+		if any = !ok; ok {
+			*out = C.uint64_t(executor)
+		}
+		return err
+	})
+	if status == C.LLMSCHED_OK && any {
+		return C.LLMSCHED_NONE
+	}
+	return status
+}
+
 // View is the scheduler's state as revealed so far; valid during the callback only.
 type View struct{ ptr *C.llmsched_view }
 
@@ -171,6 +201,9 @@ type JobView struct {
 	UnfinishedStages, RunningLLM, RunningTool uint32
 	ArrivalS, DoneLLMS, DoneToolS             float64
 	GivenMeanS, GivenLLMS, GivenToolS         float64
+	Tenant, LastEngine                        uint64
+	HasLastEngine                             bool
+	WaitedLLMS, ChainLLMS                     float64
 }
 
 // Job reads a job.
@@ -179,7 +212,8 @@ func (v *View) Job(job uint64) (JobView, error) {
 	err := bare(C.llmsched_view_job(v.open(), C.uint64_t(job), &j))
 	return JobView{uint32(j.unfinished_stages), uint32(j.running_llm), uint32(j.running_tool), float64(j.arrival_s),
 		float64(j.done_llm_s), float64(j.done_tool_s), float64(j.given_mean_s), float64(j.given_llm_s),
-		float64(j.given_tool_s)}, err
+		float64(j.given_tool_s), uint64(j.tenant), uint64(j.last_engine), j.has_last_engine != 0,
+		float64(j.waited_llm_s), float64(j.chain_llm_s)}, err
 }
 
 // Freed is the job whose task freed the queue's i-th free place; ok is false past the last.
@@ -200,6 +234,10 @@ type StageView struct {
 	Tasks, Ready, Running uint32
 	HasPrompt             bool
 	PromptTokens          float64
+
+	ReadyS, ChainLLMS, ServedS float64
+	MeanS, PathS               float64
+	PathStages, ChildStages    uint32
 }
 
 // Stage reads a stage.
@@ -207,7 +245,44 @@ func (v *View) Stage(job uint64, stage uint32) (StageView, error) {
 	s := C.llmsched_stage_view{size: C.sizeof_llmsched_stage_view}
 	err := bare(C.llmsched_view_stage(v.open(), C.uint64_t(job), C.uint32_t(stage), &s))
 	return StageView{Kind(s.kind), C.GoString(s.name), C.GoString(s.model), uint32(s.queue), uint32(s.template_stage),
-		uint32(s.tasks), uint32(s.ready), uint32(s.running), s.has_prompt != 0, float64(s.prompt_tokens)}, err
+		uint32(s.tasks), uint32(s.ready), uint32(s.running), s.has_prompt != 0, float64(s.prompt_tokens),
+		float64(s.ready_s), float64(s.chain_llm_s), float64(s.served_s), float64(s.mean_s), float64(s.path_s),
+		uint32(s.path_stages), uint32(s.child_stages)}, err
+}
+
+// ExecutorView is one executor.
+type ExecutorView struct {
+	Queue, Capacity, Running uint32
+	Price                    float64
+}
+
+// Executor reads an executor; ok is false when it is not up.
+func (v *View) Executor(id uint64) (e ExecutorView, ok bool, err error) {
+	c := C.llmsched_executor_view{size: C.sizeof_llmsched_executor_view}
+	status := C.llmsched_view_executor(v.open(), C.uint64_t(id), &c)
+	return ExecutorView{uint32(c.queue), uint32(c.capacity), uint32(c.running), float64(c.price)},
+		status == C.LLMSCHED_OK, bare(status)
+}
+
+// ExecutorAt is the id of a queue's i-th executor, in an order that means nothing; ok is false past the last.
+func (v *View) ExecutorAt(queue, i uint32) (id uint64, ok bool, err error) {
+	var e C.uint64_t
+	status := C.llmsched_view_executor_at(v.open(), C.uint32_t(queue), C.uint32_t(i), &e)
+	return uint64(e), status == C.LLMSCHED_OK, bare(status)
+}
+
+// TenantView is one tenant's account.
+type TenantView struct {
+	Jobs, Ready, Running   uint32
+	Weight, TagS, ServiceS float64
+}
+
+// Tenant reads a tenant; ok is false when it has no job.
+func (v *View) Tenant(id uint64) (t TenantView, ok bool, err error) {
+	c := C.llmsched_tenant_view{size: C.sizeof_llmsched_tenant_view}
+	status := C.llmsched_view_tenant(v.open(), C.uint64_t(id), &c)
+	return TenantView{uint32(c.jobs), uint32(c.ready), uint32(c.running), float64(c.weight), float64(c.tag_s),
+		float64(c.service_s)}, status == C.LLMSCHED_OK, bare(status)
 }
 
 // Where an estimate or a forecast comes from.

@@ -41,6 +41,9 @@ type happening struct {
 	Profile    bool
 	GivenMeanS float64 `json:"given_mean_s"`
 	Stages     []stageData
+	Tenant     uint64
+	Weight     float64
+	Price      float64
 }
 
 type scenario struct {
@@ -121,7 +124,7 @@ func (r *replay) reveal(now float64, job *replayJob) {
 }
 
 func executorOf(h happening) Executor {
-	e := Executor{Kind: kinds[h.Kind], Model: h.Model, Capacity: h.Capacity}
+	e := Executor{Kind: kinds[h.Kind], Model: h.Model, Capacity: h.Capacity, Price: h.Price}
 	for _, point := range h.Curve {
 		e.Batch, e.Slowdown = append(e.Batch, point[0]), append(e.Slowdown, point[1])
 	}
@@ -142,7 +145,7 @@ func (r *replay) happen(h happening) {
 	s, now := r.scheduler, h.TimeS
 	switch h.Type {
 	case "arrival":
-		job := Job{GivenMeanS: h.GivenMeanS}
+		job := Job{GivenMeanS: h.GivenMeanS, Tenant: h.Tenant, Weight: h.Weight}
 		if h.Profile {
 			job.Profile = r.profile
 		}

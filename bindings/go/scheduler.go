@@ -19,6 +19,7 @@ type Executor struct {
 	Capacity uint32    // most tasks at once
 	Batch    []float64 // slowdown curve: batch sizes, ascending, from 1
 	Slowdown []float64 // l(b) / l(1) at those
+	Price    float64   // of an alone-second served here, in the currency of fair shares; 0: 1
 }
 
 // Job is what is known of a job when it arrives.
@@ -26,6 +27,8 @@ type Job struct {
 	Profile                           *Profile // nil: nothing is known of the application
 	GivenMeanS, GivenLLMS, GivenToolS float64
 	ArrivalS                          float64 // when it arrived, for every order by arrival; 0: at the event
+	Tenant                            uint64  // who pays for it
+	Weight                            float64 // the tenant's, from now on; 0: 1
 }
 
 // RevealedStage is a stage that a job has revealed.
@@ -144,6 +147,7 @@ func executorInfo(executor Executor, a *arena) *C.llmsched_executor {
 	info.curve_count = C.uint32_t(len(executor.Batch))
 	info.curve_batch = a.doubles(executor.Batch)
 	info.curve_slowdown = a.doubles(executor.Slowdown)
+	info.price = C.double(executor.Price)
 	return info
 }
 
@@ -181,6 +185,8 @@ func jobInfo(job Job, a *arena) *C.llmsched_job {
 	info.given_llm_s = C.double(job.GivenLLMS)
 	info.given_tool_s = C.double(job.GivenToolS)
 	info.arrival_s = C.double(job.ArrivalS)
+	info.tenant = C.uint64_t(job.Tenant)
+	info.weight = C.double(job.Weight)
 	return info
 }
 

@@ -40,6 +40,7 @@ typedef struct llmsched_executor {
     const double *curve_batch; /**< batch sizes, ascending, from 1 */
     const double *
         curve_slowdown; /**< l(b) / l(1) at those, 1 or more; linear between, clamped at the ends */
+    double price;       /**< of an alone-second served here, in the currency of fair shares; 0: 1 */
 } llmsched_executor;
 
 /** A job. @since 0.1 */
@@ -52,6 +53,8 @@ typedef struct llmsched_job {
     double given_llm_s;  /**< remaining LLM work by which `oracle-srpt` orders LLM tasks */
     double given_tool_s; /**< remaining tool work by which it orders tool tasks */
     double arrival_s;    /**< when it arrived, for every order by arrival; 0: at the event */
+    uint64_t tenant;     /**< the caller's id of who pays for it */
+    double weight;       /**< the tenant's, from now on: its share beside that of others; 0: 1 */
 } llmsched_job;
 
 /** Kinds of events; values of `type`. Beside each: the fields it reads beside time_s. @since 0.1 */
@@ -133,6 +136,13 @@ typedef struct llmsched_choice {
 } llmsched_choice;
 
 /**
+ * Flag of a policy whose keys cost: while all tasks that are ready in a queue find room, they start
+ * by arrival, job and stage without being asked for. What starts is the same, and which
+ * executor takes which may differ. @since 0.1
+ */
+#define LLMSCHED_POLICY_LAZY 1u
+
+/**
  * A policy: callbacks, copied when the scheduler is created. Ready stages
  * wait in queues, one per model and one for regular tasks. The least key goes first, then the
  * earliest arrival, the lowest job id and stage number; its task goes to the executor with the
@@ -140,9 +150,9 @@ typedef struct llmsched_choice {
  * @since 0.1
  */
 typedef struct llmsched_policy {
-    uint32_t size;     /**< sizeof(llmsched_policy) */
-    uint32_t reserved; /**< 0 */
-    void *user;        /**< passed to each callback */
+    uint32_t size;  /**< sizeof(llmsched_policy) */
+    uint32_t flags; /**< LLMSCHED_POLICY_*, added up */
+    void *user;     /**< passed to each callback */
     /**
      * Key of a ready stage; not NaN. Asked when the stage becomes ready and again after each event
      * of its job. Must depend on nothing that changes without one. Required.
@@ -157,6 +167,12 @@ typedef struct llmsched_policy {
                               llmsched_choice *choice);
     /** Called once when the scheduler ends (not when its creation fails). Optional (NULL). */
     void (*release)(void *user);
+    /**
+     * Chooses the executor for the next task of a stage: one of its queue that has room.
+     * LLMSCHED_NONE: the one with the fewest running tasks. Optional (NULL).
+     */
+    llmsched_status (*place)(void *user, const llmsched_view *view, uint64_t job, uint32_t stage,
+                             uint64_t *executor);
 } llmsched_policy;
 
 /** Time of the call that asks. @since 0.1 */
@@ -212,6 +228,13 @@ typedef struct llmsched_job_view {
     double given_llm_s;              /**< likewise */
     double given_tool_s;             /**< likewise */
     const llmsched_profile *profile; /**< may be NULL */
+    uint64_t tenant;                 /**< as given by the caller */
+    uint64_t last_engine;            /**< where its last LLM task started */
+    uint32_t has_last_engine;        /**< 1: there was one; it may be down since */
+    uint32_t reserved;               /**< 0 */
+    double waited_llm_s; /**< seconds that its started LLM tasks had been ready before */
+    double chain_llm_s;  /**< LLM alone-seconds along its longest chain of finished tasks: each
+                            starts where the longest stood when it became ready */
 } llmsched_job_view;
 
 /** Reads a job. @since 0.1 */
@@ -234,11 +257,53 @@ typedef struct llmsched_stage_view {
     uint32_t running;        /**< tasks running */
     uint32_t has_prompt;     /**< 1: prompt_tokens is known */
     double prompt_tokens;    /**< over all tasks */
+    double ready_s;          /**< when its parents had finished; meaningless while it waits */
+    double chain_llm_s;      /**< its job's chain_llm_s at that time */
+    double served_s;         /**< alone-seconds of its finished tasks and of those running so far */
+    double mean_s; /**< mean alone-seconds of its longest task in past runs that reached it; 0 for
+                      one that the template lacks, as are the next */
+    double path_s; /**< greatest sum of mean_s down the template, from it on */
+    uint32_t path_stages;  /**< most stages on a way down the template, itself counted */
+    uint32_t child_stages; /**< stages that follow it in the template */
 } llmsched_stage_view;
 
 /** Reads a stage. @since 0.1 */
 LLMSCHED_API llmsched_status llmsched_view_stage(const llmsched_view *view, uint64_t job,
                                                  uint32_t stage, llmsched_stage_view *info);
+
+/** One executor. @since 0.1 */
+typedef struct llmsched_executor_view {
+    uint32_t size;     /**< sizeof(llmsched_executor_view) */
+    uint32_t queue;    /**< whose tasks it runs */
+    uint32_t capacity; /**< most tasks at once */
+    uint32_t running;  /**< may be above capacity, while it drains */
+    uint64_t id;       /**< the caller's */
+    double price;      /**< of an alone-second */
+} llmsched_executor_view;
+
+/** Reads an executor. LLMSCHED_NONE: it is not up. @since 0.1 */
+LLMSCHED_API llmsched_status llmsched_view_executor(const llmsched_view *view, uint64_t executor,
+                                                    llmsched_executor_view *info);
+
+/** Id of a queue's i-th executor, in an order that means nothing. LLMSCHED_NONE: no more.
+ * @since 0.1 */
+LLMSCHED_API llmsched_status llmsched_view_executor_at(const llmsched_view *view, uint32_t queue,
+                                                       uint32_t i, uint64_t *executor);
+
+/** One tenant (docs/algorithms.md section 7). @since 0.1 */
+typedef struct llmsched_tenant_view {
+    uint32_t size;    /**< sizeof(llmsched_tenant_view) */
+    uint32_t jobs;    /**< live ones */
+    uint32_t ready;   /**< stages with a ready task */
+    uint32_t running; /**< tasks running */
+    double weight;    /**< as given with its latest job */
+    double tag_s;     /**< start tag of its next task: what it was charged per weight */
+    double service_s; /**< price times alone-seconds of its tasks that have ended */
+} llmsched_tenant_view;
+
+/** Reads a tenant. LLMSCHED_NONE: it has no job. @since 0.1 */
+LLMSCHED_API llmsched_status llmsched_view_tenant(const llmsched_view *view, uint64_t tenant,
+                                                  llmsched_tenant_view *info);
 
 /** Remaining work of a job. @since 0.1 */
 typedef struct llmsched_estimate {

@@ -14,21 +14,27 @@
  * it takes is in proportion. */
 enum { CELLS = 128 };
 
-static llmsched_status knowledge_open(const llmsched_profile *profile, lls_knowledge *k,
-                                      llmsched_error *err)
+static llmsched_status knowledge_open(const llmsched_scheduler *s, const llmsched_profile *profile,
+                                      lls_knowledge *k, llmsched_error *err)
 {
     llmsched_quantifier *quantifier = NULL;
     llmsched_quantifier_options options = {.size = sizeof options, .cells = CELLS};
     llmsched_status status = llmsched_quantifier_create(profile, &options, &quantifier, err);
     if (status != LLMSCHED_OK)
         return status;
-    *k = (lls_knowledge){llmsched_profile_retain(profile), quantifier, 0};
+    lls_outlook *outlooks = lls_outlooks_create(s->context, profile);
+    if (outlooks == NULL) {
+        llmsched_quantifier_destroy(quantifier);
+        return lls_fail_memory(err);
+    }
+    *k = (lls_knowledge){llmsched_profile_retain(profile), quantifier, 0, outlooks};
     return LLMSCHED_OK;
 }
 
-void lls_knowledge_close(lls_knowledge *k)
+void lls_knowledge_close(llmsched_scheduler *s, lls_knowledge *k)
 {
     llmsched_quantifier_destroy(k->quantifier);
+    lls_free(s->context, k->outlooks);
     llmsched_profile_release((llmsched_profile *)k->profile);
     *k = (lls_knowledge){0};
 }
@@ -40,7 +46,7 @@ static uint32_t knowledge_place(llmsched_scheduler *s, const llmsched_profile *p
     for (uint32_t i = 0; i < s->knowledge_count; i++) {
         lls_knowledge *k = &s->knowledge[i];
         if (k->profile != NULL && k->jobs == 0 && strcmp(k->profile->name, profile->name) == 0)
-            lls_knowledge_close(k);
+            lls_knowledge_close(s, k);
         if (k->profile == NULL)
             return i;
     }
@@ -61,7 +67,7 @@ llmsched_status lls_knowledge_use(llmsched_scheduler *s, const llmsched_profile 
     if (!lls_grow(s->context, (void **)&s->knowledge, &s->knowledge_capacity, (size_t)at + 1,
                   sizeof *s->knowledge))
         return lls_fail_memory(err);
-    llmsched_status status = knowledge_open(profile, &s->knowledge[at], err);
+    llmsched_status status = knowledge_open(s, profile, &s->knowledge[at], err);
     if (status != LLMSCHED_OK)
         return status;
     if (at == s->knowledge_count)
@@ -79,14 +85,13 @@ void lls_knowledge_drop(llmsched_scheduler *s, uint32_t knowledge)
 
 /* --- evidence --------------------------------------------------------------------- */
 
-/* Alone-seconds that a stage has been served: its finished tasks and the ages of those running. */
-static double served(const llmsched_scheduler *s, const lls_stage *stage)
+double lls_stage_served(const llmsched_scheduler *s, const lls_stage *stage)
 {
     double sum = stage->work_s;
     for (uint32_t i = 0; stage->running > 0 && i < stage->task_count; i++) {
         const lls_task *task = &stage->tasks[i];
         if (task->state == LLS_TASK_RUNNING)
-            sum += fmax(0, lls_executor_clock(s, s->executors[task->executor]) - task->start_clock);
+            sum += lls_task_served(s, task);
     }
     return sum;
 }
@@ -95,7 +100,8 @@ static llmsched_status set_progress(llmsched_scheduler *s, const lls_job *job, l
 {
     for (uint32_t i = 0; i < job->open_count; i++) {
         const lls_stage *stage = job->open[i];
-        lls_progress_set_served(job->progress, stage->number_in_progress, served(s, stage));
+        lls_progress_set_served(job->progress, stage->number_in_progress,
+                                lls_stage_served(s, stage));
     }
     return llmsched_quantifier_set_progress(s->knowledge[job->knowledge].quantifier, job->progress,
                                             err);
@@ -177,7 +183,7 @@ static double age_of(const llmsched_scheduler *s, const lls_job *job)
     double sum = 0;
     for (uint32_t i = 0; i < job->open_count; i++) {
         if (job->open[i]->kind == LLMSCHED_STAGE_LLM)
-            sum += served(s, job->open[i]);
+            sum += lls_stage_served(s, job->open[i]);
     }
     return sum;
 }

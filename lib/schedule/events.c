@@ -24,8 +24,9 @@ static llmsched_status executor_info(const llmsched_event *event, llmsched_execu
 {
     if (event->executor_info == NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "event: executor_info is missing");
-    llmsched_status status = lls_sized_in(info, sizeof *info, event->executor_info,
-                                          sizeof(llmsched_executor), "llmsched_executor", err);
+    llmsched_status status =
+        lls_sized_in(info, sizeof *info, event->executor_info, offsetof(llmsched_executor, price),
+                     "llmsched_executor", err);
     return status == LLMSCHED_OK ? lls_executor_check(info, err) : status;
 }
 
@@ -72,8 +73,8 @@ static llmsched_status job_info(const llmsched_event *event, llmsched_job *info,
 {
     if (event->job_info == NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "event: job_info is missing");
-    llmsched_status status = lls_sized_in(info, sizeof *info, event->job_info, sizeof(llmsched_job),
-                                          "llmsched_job", err);
+    llmsched_status status = lls_sized_in(info, sizeof *info, event->job_info,
+                                          offsetof(llmsched_job, tenant), "llmsched_job", err);
     if (status != LLMSCHED_OK)
         return status;
     if (!is_amount(info->given_mean_s) || !is_amount(info->given_llm_s) ||
@@ -83,6 +84,9 @@ static llmsched_status job_info(const llmsched_event *event, llmsched_job *info,
     if (!is_amount(info->arrival_s))
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "job %llu: arrival_s must be finite and not negative", ID(event->job));
+    if (!isfinite(info->weight) || info->weight < 0)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "job %llu: weight must be finite and not negative", ID(event->job));
     return LLMSCHED_OK;
 }
 
@@ -211,12 +215,27 @@ static llmsched_status running_task(const llmsched_scheduler *s, const llmsched_
     return LLMSCHED_OK;
 }
 
-static void free_place(llmsched_scheduler *s, lls_task *task)
+static void free_place(llmsched_scheduler *s, lls_task *task, double alone_s)
 {
     lls_stage *stage = task->stage;
-    lls_executor_detach(s, task);
+    lls_executor_detach(s, task, alone_s);
     lls_queue_note_freed(s->queues[stage->queue], stage->job->id);
     lls_job_touch(s, stage->job);
+}
+
+/* What a finished task adds to its queue's and its job's records. */
+static void note_work(llmsched_scheduler *s, const lls_stage *stage, double alone_s)
+{
+    lls_queue *queue = s->queues[stage->queue];
+    lls_job *job = stage->job;
+    queue->ended_tasks++;
+    queue->ended_s += alone_s;
+    if (stage->kind == LLMSCHED_STAGE_LLM) {
+        job->done_llm_s += alone_s;
+        job->chain_llm_s = fmax(job->chain_llm_s, stage->chain_llm_s + alone_s);
+    } else {
+        job->done_tool_s += alone_s;
+    }
 }
 
 static llmsched_status task_finished(llmsched_scheduler *s, const llmsched_event *event,
@@ -234,17 +253,15 @@ static llmsched_status task_finished(llmsched_scheduler *s, const llmsched_event
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "output_tokens must be finite and not negative");
     lls_stage *stage = task->stage;
-    double served = lls_executor_clock(s, s->executors[task->executor]) - task->start_clock;
-    double alone = given ? event->alone_s : fmax(0, served);
-    free_place(s, task);
+    double alone = given ? event->alone_s : lls_task_served(s, task);
+    free_place(s, task, alone);
+    note_work(s, stage, alone);
     task->state = LLS_TASK_FINISHED;
     task->executor = LLS_NONE32;
     stage->finished++;
     stage->work_s += alone;
     stage->output_tokens += told ? event->output_tokens : 0;
     stage->untold_outputs += !told;
-    *(stage->kind == LLMSCHED_STAGE_LLM ? &stage->job->done_llm_s : &stage->job->done_tool_s) +=
-        alone;
     lls_stage_settle(s, stage);
     return LLMSCHED_OK;
 }
@@ -256,7 +273,7 @@ static llmsched_status task_failed(llmsched_scheduler *s, const llmsched_event *
     llmsched_status status = running_task(s, event, &task, err);
     if (status != LLMSCHED_OK)
         return status;
-    free_place(s, task);
+    free_place(s, task, lls_task_served(s, task));
     lls_task_return(s, task);
     return LLMSCHED_OK;
 }

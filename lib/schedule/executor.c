@@ -46,6 +46,9 @@ llmsched_status lls_executor_check(const llmsched_executor *info, llmsched_error
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "executor_info: only engines have a model");
     if (info->capacity == 0 || info->capacity > (1u << 20))
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "executor_info: capacity must be 1 .. 2^20");
+    if (!isfinite(info->price) || info->price < 0)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "executor_info: price must be finite and not negative");
     if (info->curve_count > 4096)
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "executor_info: curve_count must be at most 4096");
@@ -148,6 +151,7 @@ llmsched_status lls_executor_up(llmsched_scheduler *s, uint64_t id, const llmsch
                         .kind = info->kind,
                         .capacity = info->capacity,
                         .id = id,
+                        .price = info->price > 0 ? info->price : 1,
                         .clock_time = s->now};
     set_curve(e, curve, info->curve_count);
     s->executors[slot] = e;
@@ -180,6 +184,7 @@ llmsched_status lls_executor_change(llmsched_scheduler *s, lls_executor *e,
     set_curve(e, curve, info->curve_count);
     queue->capacity = queue->capacity - e->capacity + info->capacity;
     e->capacity = info->capacity;
+    e->price = info->price > 0 ? info->price : 1;
     lls_heap_update(&queue->executors, e->slot);
     return LLMSCHED_OK;
 }
@@ -190,7 +195,7 @@ void lls_executor_down(llmsched_scheduler *s, lls_executor *e)
     while (e->tasks != NULL) {
         lls_task *task = e->tasks;
         lls_job_touch(s, task->stage->job);
-        lls_executor_detach(s, task);
+        lls_executor_stop(s, task);
         lls_task_return(s, task);
     }
     lls_heap_remove(&queue->executors, e->slot);
@@ -218,11 +223,24 @@ void lls_executor_attach(llmsched_scheduler *s, lls_executor *e, lls_task *task)
     queue->running++;
     s->running_tasks++;
     task->stage->running++;
+    lls_tenant_join(s, job->tenant);
+    job->tenant->running++;
+    lls_tenant_charge(s, task);
     *(e->kind == LLMSCHED_STAGE_LLM ? &job->running_llm : &job->running_tool) += 1;
     lls_heap_update(&queue->executors, e->slot);
 }
 
-void lls_executor_detach(llmsched_scheduler *s, lls_task *task)
+double lls_task_served(const llmsched_scheduler *s, const lls_task *task)
+{
+    return fmax(0, lls_executor_clock(s, s->executors[task->executor]) - task->start_clock);
+}
+
+void lls_executor_stop(llmsched_scheduler *s, lls_task *task)
+{
+    lls_executor_detach(s, task, lls_task_served(s, task));
+}
+
+void lls_executor_detach(llmsched_scheduler *s, lls_task *task, double alone_s)
 {
     lls_executor *e = s->executors[task->executor];
     lls_queue *queue = s->queues[e->queue];
@@ -238,6 +256,9 @@ void lls_executor_detach(llmsched_scheduler *s, lls_task *task)
     queue->running--;
     s->running_tasks--;
     task->stage->running--;
+    lls_tenant_settle(s, task, alone_s);
+    job->tenant->running--;
+    lls_tenant_part(s, job->tenant);
     *(e->kind == LLMSCHED_STAGE_LLM ? &job->running_llm : &job->running_tool) -= 1;
     lls_heap_update(&queue->executors, e->slot);
 }

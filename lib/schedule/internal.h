@@ -6,6 +6,7 @@
  *      |             |--- heap of ready stages by (key, arrival, job, stage)
  *      |             `--- heap of executors by (full, running, id)
  *      |--- executors --- list of running tasks
+ *      |--- tenants --- what they were charged
  *      `--- jobs --- stages --- tasks
  *
  * Posting an event changes this state and marks the job dirty; keys are worked out when the next
@@ -25,6 +26,7 @@ typedef struct lls_job lls_job;
 typedef struct lls_stage lls_stage;
 typedef struct lls_task lls_task;
 typedef struct lls_executor lls_executor;
+typedef struct lls_tenant lls_tenant;
 
 /* --- executors and queues (executor.c) ------------------------------------- */
 
@@ -38,6 +40,7 @@ struct lls_executor {
     uint64_t id;
     double *curve_batch; /* curve_count values, then the slowdowns in the same block */
     double *curve_slowdown;
+    double price;
     double clock;      /* alone-seconds that a request running all along has been served */
     double clock_time; /* when clock was last brought up to date */
     lls_task *tasks;   /* running ones, newest first */
@@ -48,6 +51,10 @@ struct lls_queue {
     uint32_t kind;
     char *model; /* NULL: none named */
     uint32_t capacity, running;
+    uint32_t ready_tasks; /* of its stages that no longer wait */
+    uint32_t unscored;    /* stages on the heap whose key was not asked for */
+    uint32_t ended_tasks; /* finished ones, and their alone-seconds */
+    double ended_s;
     lls_heap ready;     /* slots of stages with a ready task */
     lls_heap executors; /* slots; an executor with room on top if there is one */
     /* The choice being carried out: tasks of one stage still to start; 0: ask the policy. */
@@ -70,6 +77,7 @@ struct lls_task {
     uint32_t state;
     uint32_t executor;  /* slot, while running */
     double start_clock; /* the executor's clock when it started */
+    double charge;      /* on its tenant's tag, while running */
 };
 
 /* parent -> child; lives in the child, linked from the parent. */
@@ -95,6 +103,8 @@ struct lls_stage {
     uint32_t open_at;     /* its place in the job's open stages, while unfinished */
     bool done, has_prompt;
     bool reduction_known;
+    bool unscored; /* on the heap without a key */
+    double ready_s, chain_llm_s;
     double prompt_tokens;
     double work_s;           /* alone time of its finished tasks */
     double output_tokens;    /* of its finished tasks that told */
@@ -122,6 +132,10 @@ struct lls_job {
     double arrival_s;
     double given_mean_s, given_llm_s, given_tool_s;
     double done_llm_s, done_tool_s;
+    double waited_llm_s, chain_llm_s;
+    lls_tenant *tenant;
+    uint64_t last_engine;
+    bool has_last_engine;
     uint32_t running_llm, running_tool;
     uint32_t unfinished_llm, unfinished_tool; /* revealed stages */
     lls_stage **stages;                       /* in order of revealing */
@@ -136,11 +150,31 @@ struct lls_job {
     lls_estimate estimates[LLS_METHODS][LLS_RESOURCES];
 };
 
+/* --- tenants (tenant.c) ------------------------------------------------------------ */
+
+/* Who pays (algorithms.md section 7). */
+struct lls_tenant {
+    uint32_t slot;
+    uint32_t jobs, ready, running; /* live jobs, stages on heaps, tasks */
+    uint64_t id;
+    double weight;
+    double tag;      /* start tag of its next task */
+    double service;  /* cost of its tasks that have ended */
+    double parted_s; /* when it last ran out of work */
+};
+
+/* What a template says of a stage, whatever the job. */
+typedef struct lls_outlook {
+    double mean_s, path_s;
+    uint32_t path_stages, child_stages;
+} lls_outlook;
+
 /* A profile in use with the calculator for it. */
 typedef struct lls_knowledge {
     const llmsched_profile *profile; /* NULL: free */
     llmsched_quantifier *quantifier;
     uint32_t jobs;
+    lls_outlook *outlooks; /* per template stage */
 } lls_knowledge;
 
 struct llmsched_scheduler {
@@ -173,6 +207,13 @@ struct llmsched_scheduler {
     lls_knowledge *knowledge;
     uint32_t knowledge_count, knowledge_capacity;
 
+    lls_tenant **tenants; /* by slot; NULL: free */
+    uint32_t tenant_slots, tenant_capacity;
+    lls_map tenant_ids;
+    double virtual_time; /* least tag of a tenant that joins; never falls */
+    double highest_tag;  /* of all there have been */
+    uint32_t busy_tenants;
+
     uint32_t ready_tasks, running_tasks;
     uint64_t events, decisions;
 };
@@ -180,6 +221,9 @@ struct llmsched_scheduler {
 struct llmsched_view {
     llmsched_scheduler *scheduler;
     llmsched_error *err;
+    /* A policy inside another sees these ready stages (slots) of the queue asked for; NULL: all. */
+    const uint32_t *only;
+    uint32_t only_count;
 };
 
 /* executor.c */
@@ -195,7 +239,11 @@ void lls_executor_free(llmsched_scheduler *s, lls_executor *e);
 double lls_executor_clock(const llmsched_scheduler *s, const lls_executor *e);
 /* A task starts or stops; keeps clock, counts and heap true. */
 void lls_executor_attach(llmsched_scheduler *s, lls_executor *e, lls_task *task);
-void lls_executor_detach(llmsched_scheduler *s, lls_task *task);
+/* alone_s: what it is charged for. */
+void lls_executor_detach(llmsched_scheduler *s, lls_task *task, double alone_s);
+/* As detach, for what it has been served. */
+void lls_executor_stop(llmsched_scheduler *s, lls_task *task);
+double lls_task_served(const llmsched_scheduler *s, const lls_task *task);
 
 /* queue.c */
 llmsched_status lls_queue_get(llmsched_scheduler *s, uint32_t kind, const char *model,
@@ -205,6 +253,11 @@ void lls_queue_free(llmsched_scheduler *s, lls_queue *queue);
 lls_executor *lls_queue_room(const llmsched_scheduler *s, const lls_queue *queue);
 void lls_queue_note_freed(lls_queue *queue, uint64_t job);
 void lls_queue_take_freed(lls_queue *queue, uint64_t job);
+/* Whether every ready task of the queue finds room (draining executors may make it say no). */
+bool lls_queue_all_fit(const lls_queue *queue);
+/* A ready stage goes on the heap, or off it; nothing if it is there, or is not. */
+void lls_queue_enter(llmsched_scheduler *s, lls_stage *stage);
+void lls_queue_leave(llmsched_scheduler *s, lls_stage *stage);
 
 /* job.c */
 lls_job *lls_job_find(const llmsched_scheduler *s, uint64_t id);
@@ -216,14 +269,36 @@ llmsched_status lls_stage_add(llmsched_scheduler *s, lls_job *job, uint32_t numb
                               const llmsched_revealed_stage *info, llmsched_error *err);
 /* Stages whose last task has ended finish, and what waited for them becomes ready. */
 void lls_stage_settle(llmsched_scheduler *s, lls_stage *stage);
+/* Tasks became ready to start, or no longer are. */
+void lls_stage_count_ready(llmsched_scheduler *s, lls_stage *stage, uint32_t more, uint32_t fewer);
 /* A task returns to the ready ones. */
 void lls_task_return(llmsched_scheduler *s, lls_task *task);
 void lls_job_touch(llmsched_scheduler *s, lls_job *job);
 
+/* tenant.c */
+/* The account of a tenant; a new one if need be. */
+llmsched_status lls_tenant_use(llmsched_scheduler *s, uint64_t id, lls_tenant **tenant,
+                               llmsched_error *err);
+void lls_tenant_add_job(lls_tenant *tenant, double weight);
+/* Called before a stage's place on the heap or a task's run is counted, and after one no longer is.
+ */
+void lls_tenant_join(llmsched_scheduler *s, lls_tenant *tenant);
+void lls_tenant_part(llmsched_scheduler *s, lls_tenant *tenant);
+/* Charges a task that starts what such tasks cost on average, and settles when it has stopped after
+ * so many alone-seconds. */
+void lls_tenant_charge(llmsched_scheduler *s, lls_task *task);
+void lls_tenant_settle(llmsched_scheduler *s, lls_task *task, double alone_s);
+void lls_tenants_free(llmsched_scheduler *s);
+
+/* outlook.c: as many as the profile has stages; NULL: memory ran out. */
+lls_outlook *lls_outlooks_create(const llmsched_context *context, const llmsched_profile *profile);
+
 /* belief.c */
+/* Alone-seconds that a stage has been served: its finished tasks and the ages of those running. */
+double lls_stage_served(const llmsched_scheduler *s, const lls_stage *stage);
 llmsched_status lls_knowledge_use(llmsched_scheduler *s, const llmsched_profile *profile,
                                   uint32_t *knowledge, llmsched_error *err);
-void lls_knowledge_close(lls_knowledge *k);
+void lls_knowledge_close(llmsched_scheduler *s, lls_knowledge *k);
 void lls_knowledge_drop(llmsched_scheduler *s, uint32_t knowledge);
 llmsched_status lls_job_estimate(llmsched_scheduler *s, lls_job *job, uint32_t resource,
                                  uint32_t method, const lls_estimate **estimate,
@@ -240,6 +315,8 @@ typedef struct lls_builtin {
     /* options: text after the colon, or NULL. */
     llmsched_status (*create)(llmsched_context *context, const char *options,
                               llmsched_policy *policy, llmsched_error *err);
+    /* The policy takes another one after a slash, in place of options. */
+    bool wraps;
 } lls_builtin;
 
 /* One typed option "name=value" of a policy: a number, on and off being 1 and 0, or one of the
@@ -261,6 +338,12 @@ llmsched_status lls_policy_create(llmsched_context *context, const char *specifi
                                   llmsched_policy *policy, llmsched_error *err);
 
 extern const lls_builtin lls_policy_fcfs, lls_policy_fair, lls_policy_sjf, lls_policy_sjf_given,
-    lls_policy_srtf, lls_policy_llmsched, lls_policy_gittins, lls_policy_oracle_srpt;
+    lls_policy_srtf, lls_policy_argus, lls_policy_carbyne, lls_policy_plas, lls_policy_atlas,
+    lls_policy_llmsched, lls_policy_gittins, lls_policy_oracle_srpt;
+
+/* locality.c: the engine that the job used last, for tasks of more prompt tokens than long_prompt;
+ * LLMSCHED_NONE: any. */
+llmsched_status lls_place_long(const llmsched_view *view, uint64_t job, uint32_t stage,
+                               double long_prompt, uint64_t *executor);
 
 #endif

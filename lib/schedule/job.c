@@ -81,8 +81,8 @@ llmsched_status lls_job_add(llmsched_scheduler *s, uint64_t id, double arrival,
                      .given_mean_s = info->given_mean_s,
                      .given_llm_s = info->given_llm_s,
                      .given_tool_s = info->given_tool_s};
-    llmsched_status status = LLMSCHED_OK;
-    if (info->profile != NULL)
+    llmsched_status status = lls_tenant_use(s, info->tenant, &job->tenant, err);
+    if (status == LLMSCHED_OK && info->profile != NULL)
         status = job_attach_profile(s, job, info->profile, err);
     if (status == LLMSCHED_OK &&
         (!reserve_job(s, &job->slot) || !lls_map_put_u64(&s->job_ids, id, job->slot)))
@@ -97,6 +97,7 @@ llmsched_status lls_job_add(llmsched_scheduler *s, uint64_t id, double arrival,
         s->job_slots++;
     s->jobs[job->slot] = job;
     s->job_count++;
+    lls_tenant_add_job(job->tenant, info->weight > 0 ? info->weight : 1);
     return LLMSCHED_OK;
 }
 
@@ -104,13 +105,13 @@ static void stage_forget(llmsched_scheduler *s, lls_stage *stage)
 {
     for (uint32_t i = 0; i < stage->task_count; i++) {
         if (stage->tasks[i].state == LLS_TASK_RUNNING)
-            lls_executor_detach(s, &stage->tasks[i]);
-        else if (stage->tasks[i].state == LLS_TASK_READY && stage->waiting == 0)
-            s->ready_tasks--;
+            lls_executor_stop(s, &stage->tasks[i]);
     }
+    if (stage->waiting == 0)
+        lls_stage_count_ready(s, stage, 0, stage->ready);
     if (stage->queue != LLS_NONE32) {
         lls_queue *queue = s->queues[stage->queue];
-        lls_heap_remove(&queue->ready, stage->slot);
+        lls_queue_leave(s, stage);
         if (queue->chosen_stage == stage->slot)
             queue->chosen_tasks = 0;
     }
@@ -148,6 +149,7 @@ void lls_job_remove(llmsched_scheduler *s, lls_job *job)
         stage_free(s, job->stages[i]);
     }
     undirty(s, job);
+    job->tenant->jobs--;
     (void)lls_map_remove_u64(&s->job_ids, job->id);
     s->jobs[job->slot] = NULL;
     s->free_jobs[s->free_job_count++] = job->slot;
@@ -227,6 +229,21 @@ static void link_parents(llmsched_scheduler *s, lls_stage *stage,
     }
 }
 
+void lls_stage_count_ready(llmsched_scheduler *s, lls_stage *stage, uint32_t more, uint32_t fewer)
+{
+    s->ready_tasks += more - fewer;
+    if (stage->queue != LLS_NONE32)
+        s->queues[stage->queue]->ready_tasks += more - fewer;
+}
+
+/* Nothing that it waited for is left. */
+static void note_ready(llmsched_scheduler *s, lls_stage *stage)
+{
+    stage->ready_s = s->now;
+    stage->chain_llm_s = stage->job->chain_llm_s;
+    lls_stage_count_ready(s, stage, stage->ready, 0);
+}
+
 llmsched_status lls_stage_add(llmsched_scheduler *s, lls_job *job, uint32_t number,
                               const llmsched_revealed_stage *info, llmsched_error *err)
 {
@@ -260,7 +277,7 @@ llmsched_status lls_stage_add(llmsched_scheduler *s, lls_job *job, uint32_t numb
     else if (stage->kind == LLMSCHED_STAGE_REGULAR)
         job->unfinished_tool++;
     if (stage->waiting == 0)
-        s->ready_tasks += stage->ready;
+        note_ready(s, stage);
     lls_stage_settle(s, stage);
     lls_job_touch(s, job);
     return LLMSCHED_OK;
@@ -297,7 +314,7 @@ void lls_stage_settle(llmsched_scheduler *s, lls_stage *stage)
         for (lls_edge *edge = done->children; edge != NULL; edge = edge->next) {
             if (--edge->child->waiting > 0)
                 continue;
-            s->ready_tasks += edge->child->ready;
+            note_ready(s, edge->child);
             edge->child->next_done = todo;
             todo = edge->child;
         }
@@ -310,7 +327,7 @@ void lls_task_return(llmsched_scheduler *s, lls_task *task)
     task->state = LLS_TASK_READY;
     task->executor = LLS_NONE32;
     stage->ready++;
-    s->ready_tasks++;
+    lls_stage_count_ready(s, stage, 1, 0);
     if (task->number < stage->first_ready)
         stage->first_ready = task->number;
 }

@@ -20,23 +20,36 @@ static llmsched_status callback_failed(const char *what, llmsched_status status,
                     llmsched_status_name(status), told ? ": " : "", told ? inner->message : "");
 }
 
+static void set_scored(llmsched_scheduler *s, lls_stage *stage, bool scored)
+{
+    if (stage->unscored == scored)
+        s->queues[stage->queue]->unscored += scored ? UINT32_MAX : 1;
+    stage->unscored = !scored;
+}
+
+/* While all that is ready fits, its order does not matter. */
+static bool spares_key(const llmsched_scheduler *s, const lls_stage *stage)
+{
+    return (s->policy.flags & LLMSCHED_POLICY_LAZY) != 0 &&
+           lls_queue_all_fit(s->queues[stage->queue]);
+}
+
 static llmsched_status score_stage(llmsched_scheduler *s, lls_stage *stage, llmsched_error *err)
 {
     double key = 0;
     llmsched_error inner = {.size = sizeof inner};
-    llmsched_view view = {s, &inner};
-    llmsched_status status =
-        s->policy.key(s->policy.user, &view, stage->job->id, stage->number, &key);
+    llmsched_view view = {.scheduler = s, .err = &inner};
+    bool scored = !spares_key(s, stage);
+    llmsched_status status = LLMSCHED_OK;
+    if (scored)
+        status = s->policy.key(s->policy.user, &view, stage->job->id, stage->number, &key);
     if (status != LLMSCHED_OK)
         return callback_failed("key", status, &inner, err);
     if (isnan(key))
         return lls_fail(err, LLMSCHED_ERROR_CALLBACK, "policy: key is not a number");
-    lls_heap *ready = &s->queues[stage->queue]->ready;
     stage->key = key;
-    if (lls_heap_contains(ready, stage->slot))
-        lls_heap_update(ready, stage->slot);
-    else
-        (void)lls_heap_push(ready, stage->slot); /* reserved when the stage was revealed */
+    set_scored(s, stage, scored);
+    lls_queue_enter(s, stage);
     return LLMSCHED_OK;
 }
 
@@ -68,6 +81,20 @@ static llmsched_status score_dirty(llmsched_scheduler *s, llmsched_error *err)
     return LLMSCHED_OK;
 }
 
+/* Asks for the keys that were spared, now that not all fits any more. */
+static llmsched_status score_spared(llmsched_scheduler *s, lls_queue *queue, llmsched_error *err)
+{
+    while (queue->unscored > 0 && !lls_queue_all_fit(queue)) {
+        uint32_t i = 0;
+        while (!s->stages[queue->ready.items[i]]->unscored)
+            i++;
+        llmsched_status status = score_stage(s, s->stages[queue->ready.items[i]], err);
+        if (status != LLMSCHED_OK)
+            return status;
+    }
+    return LLMSCHED_OK;
+}
+
 /* The stage to start from: the choice being carried out, a new one, or the least key. */
 static llmsched_status pick(llmsched_scheduler *s, lls_queue *queue, lls_stage **ret,
                             llmsched_error *err)
@@ -80,7 +107,7 @@ static llmsched_status pick(llmsched_scheduler *s, lls_queue *queue, lls_stage *
     uint32_t tasks = stage->ready;
     if (s->policy.choose != NULL) {
         llmsched_error inner = {.size = sizeof inner};
-        llmsched_view view = {s, &inner};
+        llmsched_view view = {.scheduler = s, .err = &inner};
         llmsched_choice choice = {.size = sizeof choice};
         llmsched_status status = s->policy.choose(s->policy.user, &view, queue->number, &choice);
         if (status == LLMSCHED_NONE)
@@ -110,15 +137,50 @@ static lls_task *first_ready_task(lls_stage *stage)
     return &stage->tasks[i];
 }
 
+/* The policy's place for the stage's next task; *e stays when it has none in mind. */
+static llmsched_status place(llmsched_scheduler *s, const lls_stage *stage, lls_executor **e,
+                             llmsched_error *err)
+{
+    uint64_t id = 0;
+    llmsched_error inner = {.size = sizeof inner};
+    llmsched_view view = {.scheduler = s, .err = &inner};
+    if (s->policy.place == NULL)
+        return LLMSCHED_OK;
+    llmsched_status status =
+        s->policy.place(s->policy.user, &view, stage->job->id, stage->number, &id);
+    if (status == LLMSCHED_NONE)
+        return LLMSCHED_OK;
+    if (status != LLMSCHED_OK)
+        return callback_failed("place", status, &inner, err);
+    lls_executor *chosen = lls_executor_find(s, id);
+    if (chosen == NULL || chosen->queue != stage->queue || chosen->running >= chosen->capacity)
+        return lls_fail(err, LLMSCHED_ERROR_CALLBACK,
+                        "policy: placed job %llu, stage %u on executor %llu, which is not one of "
+                        "its queue with room",
+                        (unsigned long long)stage->job->id, stage->number, (unsigned long long)id);
+    *e = chosen;
+    return LLMSCHED_OK;
+}
+
+static void note_start(const llmsched_scheduler *s, const lls_stage *stage, const lls_executor *e)
+{
+    if (stage->kind != LLMSCHED_STAGE_LLM)
+        return;
+    stage->job->waited_llm_s += s->now - stage->ready_s;
+    stage->job->last_engine = e->id;
+    stage->job->has_last_engine = true;
+}
+
 static void start(llmsched_scheduler *s, lls_queue *queue, lls_stage *stage, lls_executor *e,
                   llmsched_decision *decision)
 {
     lls_task *task = first_ready_task(stage);
     stage->ready--;
-    s->ready_tasks--;
+    lls_stage_count_ready(s, stage, 0, 1);
+    note_start(s, stage, e);
     lls_executor_attach(s, e, task);
     if (stage->ready == 0)
-        lls_heap_remove(&queue->ready, stage->slot);
+        lls_queue_leave(s, stage);
     queue->chosen_tasks--;
     lls_queue_take_freed(queue, stage->job->id);
     s->decisions++;
@@ -136,9 +198,13 @@ static llmsched_status ask_queue(llmsched_scheduler *s, lls_queue *queue,
     lls_stage *stage = NULL;
     if (queue->held || e == NULL || lls_heap_top(&queue->ready) == LLS_NONE32)
         return LLMSCHED_NONE;
-    llmsched_status status = pick(s, queue, &stage, err);
+    llmsched_status status = score_spared(s, queue, err);
+    if (status == LLMSCHED_OK)
+        status = pick(s, queue, &stage, err);
     if (status == LLMSCHED_NONE)
         queue->held = true;
+    if (status == LLMSCHED_OK)
+        status = place(s, stage, &e, err);
     if (status == LLMSCHED_OK)
         start(s, queue, stage, e, decision);
     return status;

@@ -9,8 +9,9 @@
 
 /* In the order in which tables list them. */
 static const lls_builtin *const builtins[] = {
-    &lls_policy_fcfs, &lls_policy_fair,     &lls_policy_sjf,     &lls_policy_sjf_given,
-    &lls_policy_srtf, &lls_policy_llmsched, &lls_policy_gittins, &lls_policy_oracle_srpt,
+    &lls_policy_fcfs,  &lls_policy_fair,     &lls_policy_sjf,     &lls_policy_sjf_given,
+    &lls_policy_srtf,  &lls_policy_argus,    &lls_policy_carbyne, &lls_policy_plas,
+    &lls_policy_atlas, &lls_policy_llmsched, &lls_policy_gittins, &lls_policy_oracle_srpt,
 };
 
 uint32_t llmsched_policy_count(void)
@@ -130,12 +131,19 @@ llmsched_status lls_policy_options(const char *policy, const char *text,
 llmsched_status lls_policy_create(llmsched_context *context, const char *specification,
                                   llmsched_policy *policy, llmsched_error *err)
 {
-    const char *colon = strchr(specification, ':');
-    size_t length = colon != NULL ? (size_t)(colon - specification) : strlen(specification);
+    size_t length = strcspn(specification, ":/");
+    char separator = specification[length];
+    const char *rest = separator != '\0' ? specification + length + 1 : NULL;
     for (uint32_t i = 0; i < LLS_COUNT(builtins); i++) {
         const lls_builtin *b = builtins[i];
-        if (strlen(b->name) == length && strncmp(b->name, specification, length) == 0)
-            return b->create(context, colon != NULL ? colon + 1 : NULL, policy, err);
+        if (strlen(b->name) != length || strncmp(b->name, specification, length) != 0)
+            continue;
+        if (separator != '\0' && (separator == '/') != b->wraps)
+            return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                            b->wraps ? "policy %s has no options; name another after a slash"
+                                     : "policy %s takes no other policy after a slash",
+                            b->name);
+        return b->create(context, rest, policy, err);
     }
     return lls_fail(err, LLMSCHED_ERROR_NOT_FOUND, "there is no policy \"%.*s\"",
                     (int)(length < 60 ? length : 60), specification);

@@ -115,6 +115,38 @@ lls_executor *lls_queue_room(const llmsched_scheduler *s, const lls_queue *queue
     return e->running < e->capacity ? e : NULL;
 }
 
+bool lls_queue_all_fit(const lls_queue *queue)
+{
+    return queue->running <= queue->capacity &&
+           queue->ready_tasks <= queue->capacity - queue->running;
+}
+
+void lls_queue_enter(llmsched_scheduler *s, lls_stage *stage)
+{
+    lls_heap *ready = &s->queues[stage->queue]->ready;
+    if (lls_heap_contains(ready, stage->slot)) {
+        lls_heap_update(ready, stage->slot);
+        return;
+    }
+    lls_tenant_join(s, stage->job->tenant);
+    stage->job->tenant->ready++;
+    (void)lls_heap_push(ready, stage->slot); /* reserved when the stage was revealed */
+}
+
+void lls_queue_leave(llmsched_scheduler *s, lls_stage *stage)
+{
+    lls_queue *queue = s->queues[stage->queue];
+    if (!lls_heap_contains(&queue->ready, stage->slot))
+        return;
+    lls_heap_remove(&queue->ready, stage->slot);
+    if (stage->unscored) {
+        stage->unscored = false;
+        queue->unscored--;
+    }
+    stage->job->tenant->ready--;
+    lls_tenant_part(s, stage->job->tenant);
+}
+
 /* There is room for one note per place, which lls_executor_up() and _change() see to. */
 void lls_queue_note_freed(lls_queue *queue, uint64_t job)
 {

@@ -3,6 +3,7 @@
 #include "schedule/internal.h"
 
 #include <math.h>
+#include <stddef.h>
 
 static llmsched_status choose_policy(llmsched_context *context,
                                      const llmsched_scheduler_options *options,
@@ -14,10 +15,13 @@ static llmsched_status choose_policy(llmsched_context *context,
     if (options->policy != NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "scheduler options: give either policy or custom, not both");
-    llmsched_status status = lls_sized_in(policy, sizeof *policy, options->custom, sizeof *policy,
-                                          "llmsched_policy", err);
+    llmsched_status status = lls_sized_in(policy, sizeof *policy, options->custom,
+                                          offsetof(llmsched_policy, place), "llmsched_policy", err);
     if (status == LLMSCHED_OK && policy->key == NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "llmsched_policy: key must not be NULL");
+    if (status == LLMSCHED_OK && policy->flags > LLMSCHED_POLICY_LAZY)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "llmsched_policy: flags %u are unknown",
+                        policy->flags);
     return status;
 }
 
@@ -47,6 +51,7 @@ llmsched_status llmsched_scheduler_create(llmsched_context *context,
     lls_map_init(&s->queue_names, context);
     lls_map_init(&s->job_ids, context);
     lls_map_init(&s->stage_ids, context);
+    lls_map_init(&s->tenant_ids, context);
     *scheduler = s;
     return LLMSCHED_OK;
 }
@@ -57,6 +62,7 @@ static void free_tables(llmsched_scheduler *s)
     lls_map_finish(&s->queue_names);
     lls_map_finish(&s->job_ids);
     lls_map_finish(&s->stage_ids);
+    lls_tenants_free(s);
     lls_free(s->context, s->executors);
     lls_free(s->context, s->queues);
     lls_free(s->context, s->jobs);
@@ -80,7 +86,7 @@ void llmsched_scheduler_destroy(llmsched_scheduler *s)
     }
     for (uint32_t i = 0; i < s->knowledge_count; i++) {
         if (s->knowledge[i].profile != NULL)
-            lls_knowledge_close(&s->knowledge[i]);
+            lls_knowledge_close(s, &s->knowledge[i]);
     }
     for (uint32_t i = 0; i < s->executor_slots; i++)
         lls_executor_free(s, s->executors[i]);

@@ -2,6 +2,14 @@
 /* What policies may look at: the state as revealed so far, by the caller's ids. */
 #include "schedule/internal.h"
 
+#include <stddef.h>
+
+/* Sizes of the first version, before fields were appended. */
+enum {
+    FIRST_JOB_VIEW = offsetof(llmsched_job_view, tenant),
+    FIRST_STAGE_VIEW = offsetof(llmsched_stage_view, ready_s)
+};
+
 double llmsched_view_now(const llmsched_view *view)
 {
     return view->scheduler->now;
@@ -45,7 +53,7 @@ llmsched_status llmsched_view_queue(const llmsched_view *view, uint32_t queue,
                                .model = q->model,
                                .capacity = q->capacity,
                                .running = q->running,
-                               .ready = q->ready.count};
+                               .ready = view->only != NULL ? view->only_count : q->ready.count};
     return lls_sized_out(info, &now, sizeof now, sizeof now, "llmsched_queue_view", view->err);
 }
 
@@ -60,13 +68,24 @@ static llmsched_status put_stage(const llmsched_view *view, uint32_t slot, uint6
     return LLMSCHED_OK;
 }
 
+/* The stage of least key among those that may be seen. */
+static uint32_t least_of(const llmsched_view *view, const lls_queue *queue)
+{
+    uint32_t least = view->only_count > 0 ? view->only[0] : LLS_NONE32;
+    for (uint32_t i = 1; i < view->only_count; i++) {
+        if (queue->ready.compare(queue->ready.user, view->only[i], least) < 0)
+            least = view->only[i];
+    }
+    return least;
+}
+
 llmsched_status llmsched_view_head(const llmsched_view *view, uint32_t queue, uint64_t *job,
                                    uint32_t *stage)
 {
     const lls_queue *q = queue_of(view, queue);
     if (q == NULL)
         return no_queue(view, queue);
-    uint32_t slot = lls_heap_top(&q->ready);
+    uint32_t slot = view->only != NULL ? least_of(view, q) : lls_heap_top(&q->ready);
     return slot == LLS_NONE32 ? LLMSCHED_NONE : put_stage(view, slot, job, stage);
 }
 
@@ -76,9 +95,9 @@ llmsched_status llmsched_view_ready(const llmsched_view *view, uint32_t queue, u
     const lls_queue *q = queue_of(view, queue);
     if (q == NULL)
         return no_queue(view, queue);
-    if (i >= q->ready.count)
+    if (i >= (view->only != NULL ? view->only_count : q->ready.count))
         return LLMSCHED_NONE;
-    return put_stage(view, q->ready.items[i], job, stage);
+    return put_stage(view, view->only != NULL ? view->only[i] : q->ready.items[i], job, stage);
 }
 
 llmsched_status llmsched_view_freed(const llmsched_view *view, uint32_t queue, uint32_t i,
@@ -112,13 +131,72 @@ llmsched_status llmsched_view_job(const llmsched_view *view, uint64_t id, llmsch
         .given_mean_s = job->given_mean_s,
         .given_llm_s = job->given_llm_s,
         .given_tool_s = job->given_tool_s,
-        .profile = job->knowledge != LLS_NONE32 ? s->knowledge[job->knowledge].profile : NULL};
-    return lls_sized_out(info, &now, sizeof now, sizeof now, "llmsched_job_view", view->err);
+        .profile = job->knowledge != LLS_NONE32 ? s->knowledge[job->knowledge].profile : NULL,
+        .tenant = job->tenant->id,
+        .last_engine = job->last_engine,
+        .has_last_engine = job->has_last_engine,
+        .waited_llm_s = job->waited_llm_s,
+        .chain_llm_s = job->chain_llm_s};
+    return lls_sized_out(info, &now, sizeof now, FIRST_JOB_VIEW, "llmsched_job_view", view->err);
 }
 
 uint32_t llmsched_view_job_count(const llmsched_view *view)
 {
     return view->scheduler->job_count;
+}
+
+/* Nothing is known of what the template lacks. */
+static lls_outlook outlook_of(const llmsched_scheduler *s, const lls_stage *stage)
+{
+    if (stage->template_stage == LLS_NONE32)
+        return (lls_outlook){0};
+    return s->knowledge[stage->job->knowledge].outlooks[stage->template_stage];
+}
+
+llmsched_status llmsched_view_executor(const llmsched_view *view, uint64_t id,
+                                       llmsched_executor_view *info)
+{
+    const lls_executor *e = lls_executor_find(view->scheduler, id);
+    if (e == NULL)
+        return LLMSCHED_NONE;
+    llmsched_executor_view now = {.size = sizeof now,
+                                  .queue = e->queue,
+                                  .capacity = e->capacity,
+                                  .running = e->running,
+                                  .id = e->id,
+                                  .price = e->price};
+    return lls_sized_out(info, &now, sizeof now, sizeof now, "llmsched_executor_view", view->err);
+}
+
+llmsched_status llmsched_view_executor_at(const llmsched_view *view, uint32_t queue, uint32_t i,
+                                          uint64_t *executor)
+{
+    const lls_queue *q = queue_of(view, queue);
+    if (q == NULL)
+        return no_queue(view, queue);
+    if (executor == NULL)
+        return no_output(view);
+    if (i >= q->executors.count)
+        return LLMSCHED_NONE;
+    *executor = view->scheduler->executors[q->executors.items[i]]->id;
+    return LLMSCHED_OK;
+}
+
+llmsched_status llmsched_view_tenant(const llmsched_view *view, uint64_t id,
+                                     llmsched_tenant_view *info)
+{
+    uint32_t slot = lls_map_get_u64(&view->scheduler->tenant_ids, id);
+    const lls_tenant *t = slot != LLS_NONE32 ? view->scheduler->tenants[slot] : NULL;
+    if (t == NULL || t->jobs == 0)
+        return LLMSCHED_NONE;
+    llmsched_tenant_view now = {.size = sizeof now,
+                                .jobs = t->jobs,
+                                .ready = t->ready,
+                                .running = t->running,
+                                .weight = t->weight,
+                                .tag_s = t->tag,
+                                .service_s = t->service};
+    return lls_sized_out(info, &now, sizeof now, sizeof now, "llmsched_tenant_view", view->err);
 }
 
 llmsched_status llmsched_view_stage(const llmsched_view *view, uint64_t job, uint32_t stage,
@@ -128,6 +206,7 @@ llmsched_status llmsched_view_stage(const llmsched_view *view, uint64_t job, uin
     if (found == NULL)
         return lls_fail(view->err, LLMSCHED_ERROR_NOT_FOUND, "view: job %llu has no stage %u",
                         (unsigned long long)job, stage);
+    const lls_outlook outlook = outlook_of(view->scheduler, found);
     llmsched_stage_view now = {.size = sizeof now,
                                .kind = found->kind,
                                .name = found->name,
@@ -138,8 +217,16 @@ llmsched_status llmsched_view_stage(const llmsched_view *view, uint64_t job, uin
                                .ready = found->waiting == 0 ? found->ready : 0,
                                .running = found->running,
                                .has_prompt = found->has_prompt,
-                               .prompt_tokens = found->prompt_tokens};
-    return lls_sized_out(info, &now, sizeof now, sizeof now, "llmsched_stage_view", view->err);
+                               .prompt_tokens = found->prompt_tokens,
+                               .ready_s = found->ready_s,
+                               .chain_llm_s = found->chain_llm_s,
+                               .served_s = lls_stage_served(view->scheduler, found),
+                               .mean_s = outlook.mean_s,
+                               .path_s = outlook.path_s,
+                               .path_stages = outlook.path_stages,
+                               .child_stages = outlook.child_stages};
+    return lls_sized_out(info, &now, sizeof now, FIRST_STAGE_VIEW, "llmsched_stage_view",
+                         view->err);
 }
 
 llmsched_status llmsched_view_estimate(const llmsched_view *view, uint64_t id, uint32_t kind,

@@ -39,7 +39,7 @@ def check_functions(path, text, source):
 
 
 def check_policies(source):
-    built_in = set(re.findall(r"^const lls_builtin lls_policy_\w+ = \{\s*\"([a-z0-9-]+)\"", source, flags=re.M))
+    built_in = set(re.findall(r"^const lls_builtin lls_policy_\w+ = \{\s*\.name = \"([a-z0-9-]+)\"", source, flags=re.M))
     documented = set(re.findall(r"`([a-z0-9-]+)`", (ROOT / "docs" / "algorithms.md").read_text(encoding="utf-8")))
     documented |= {"llmsched"}
     for name in sorted(built_in - documented):

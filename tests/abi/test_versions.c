@@ -45,6 +45,8 @@ FROZEN(llmsched_queue_view, 32);
 FROZEN(llmsched_job_view, 72);
 FROZEN(llmsched_stage_view, 56);
 FROZEN(llmsched_estimate, 32);
+FROZEN(llmsched_executor_view, 32);
+FROZEN(llmsched_tenant_view, 40);
 FROZEN(llmsched_scheduler_options, 32);
 FROZEN(llmsched_scheduler_stats, 40);
 FROZEN(llmsched_history_options, 24);

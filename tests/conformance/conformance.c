@@ -19,9 +19,14 @@ static uint64_t first_seed(void)
     return text != NULL ? strtoull(text, NULL, 10) : 20260;
 }
 
-static const char *const variants[] = {
-    "llmsched:epsilon=0",        "llmsched:epsilon=0.5,r=1",         "llmsched:network=off",
-    "gittins:predictor=network", "gittins:predictor=tree,alpha=0.2", "gittins:predictor=history"};
+static const char *const variants[] = {"llmsched:epsilon=0",
+                                       "llmsched:epsilon=0.5,r=1",
+                                       "llmsched:network=off",
+                                       "gittins:predictor=network",
+                                       "gittins:predictor=tree,alpha=0.2,locality=on,long=150",
+                                       "gittins:predictor=history",
+                                       "plas:first=0.5,levels=3,beta=1,long=150",
+                                       "atlas:first=0.5,step=0.5"};
 
 static const char *policy_of(uint32_t i)
 {

@@ -186,7 +186,8 @@ static void executor_up(struct run *run, uint32_t e, double time)
     bool engine = e < run->world->engines;
     llmsched_executor info = {.size = sizeof info,
                               .kind = engine ? LLMSCHED_STAGE_LLM : LLMSCHED_STAGE_REGULAR,
-                              .capacity = engine ? run->world->batch : 1};
+                              .capacity = engine ? run->world->batch : 1,
+                              .price = engine ? 2 : 0};
     llmsched_event event = {.size = sizeof event,
                             .type = LLMSCHED_EVENT_EXECUTOR_UP,
                             .time_s = time,
@@ -250,7 +251,9 @@ static void arrive(struct run *run, uint32_t j)
                          .profile = run->world->profiles[job->app],
                          .given_mean_s = 1 + job->app,
                          .given_llm_s = total(job, LLMSCHED_STAGE_LLM),
-                         .given_tool_s = total(job, LLMSCHED_STAGE_REGULAR)};
+                         .given_tool_s = total(job, LLMSCHED_STAGE_REGULAR),
+                         .tenant = j % 3,
+                         .weight = 1 + j % 3};
     llmsched_event event = {.size = sizeof event,
                             .type = LLMSCHED_EVENT_JOB_ARRIVED,
                             .time_s = job->arrival,

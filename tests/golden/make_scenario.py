@@ -22,7 +22,7 @@ TRAINING = 60
 EXECUTORS = [
     {"id": 0, "kind": "llm", "capacity": 3, "curve": [[1, 1], [2, 1.25], [3, 1.5]]},
     {"id": 1, "kind": "llm", "capacity": 1},
-    {"id": 2, "kind": "llm", "model": "judge", "capacity": 2},
+    {"id": 2, "kind": "llm", "model": "judge", "capacity": 2, "price": 2},
     {"id": 3, "kind": "regular", "capacity": 1},
     {"id": 4, "kind": "regular", "capacity": 1},
 ]
@@ -66,7 +66,7 @@ def stages_of(run):
 def jobs_of(history):
     runs = [history[i] for i in range(TRAINING, len(history))][::4][:10]
     for number, run in enumerate(runs):
-        yield {"id": 100 + number, "arrival_s": number * 0.75, "profile": number != 4,
+        yield {"id": 100 + number, "arrival_s": number * 0.75, "profile": number != 4, "tenant": number % 3, "weight": 1 + number % 3,
                "given_mean_s": eighth(sum(stage.work_s for stage in run.stages)), "stages": list(stages_of(run))}
     for number in (110, 111):
         yield {"id": number, "arrival_s": 2 if number == 110 else 6, "profile": False, "stages": PLANNER}
@@ -79,7 +79,8 @@ def main():
         profiler.observe(history[i])
     (HERE / "profile.json").write_text(profiler.fit().to_json() + "\n", encoding="utf-8")
     scenario = {"format": "llmsched-scenario-1", "seed": 7,
-                "policies": ["fcfs", "llmsched:epsilon=0.1,r=0.3", "llmsched:epsilon=0"],
+                "policies": ["fcfs", "llmsched:epsilon=0.1,r=0.3", "llmsched:epsilon=0", "argus", "carbyne", "plas:first=1",
+                             "atlas:first=1,long=200", "gittins:alpha=0.1,locality=on,long=200"],
                 "executors": EXECUTORS, "jobs": list(jobs_of(history)), "events": EVENTS}
     text = json.dumps(scenario)
     for start in ('"seed"', '"policies"', '"executors"', '"jobs"', '"events"', '{"kind"', '{"id"', '{"time_s"'):

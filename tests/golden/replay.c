@@ -160,7 +160,9 @@ static llmsched_job job_info(const cJSON *data, const llmsched_profile *profile)
 {
     return (llmsched_job){.size = sizeof(llmsched_job),
                           .profile = cJSON_IsTrue(get(data, "profile")) ? profile : NULL,
-                          .given_mean_s = number(data, "given_mean_s")};
+                          .given_mean_s = number(data, "given_mean_s"),
+                          .tenant = (uint64_t)number(data, "tenant"),
+                          .weight = number(data, "weight")};
 }
 
 static void arrive(struct replay *r, double now, const cJSON *data)
@@ -188,7 +190,8 @@ static void executor(struct replay *r, double now, uint32_t type, uint64_t id, c
                               .capacity = (uint32_t)number(data, "capacity"),
                               .curve_count = count,
                               .curve_batch = batch,
-                              .curve_slowdown = slowdown};
+                              .curve_slowdown = slowdown,
+                              .price = number(data, "price")};
     post(r, type, now, (llmsched_event){.executor = id, .executor_info = &info});
 }
 

@@ -12,7 +12,8 @@ from .errors import (CallbackError, ClosedError, CycleError, Error, ExistsError,
                      StateError, VersionError)
 from .history import History, Missing, Run, RunStage
 from .network import Approximation, Inference, Network
-from .policy import By, Choice, Estimate, Policy, PolicyInfo, View, policies
+from .policy import (By, Choice, Estimate, ExecutorView, Policy, PolicyInfo, TenantView, View,
+                     policies)
 from .profile import Bin, Profile, Profiler, ProfileStage, Summary
 from .progress import Progress
 from .quantifier import (Belief, Distribution, Evidence, Forecast, Form, Quantifier, Remaining, State,
@@ -23,9 +24,10 @@ __version__ = _lib.llmsched_version().decode()
 
 __all__ = [
     "Approximation", "Belief", "Bin", "By", "CallbackError", "Candidate", "Choice", "ClosedError", "Context",
-    "CycleError", "Dag", "DagBuilder", "Decision", "Distribution", "Error", "Estimate", "Evidence", "ExistsError",
-    "Forecast", "Form", "gittins_index", "History", "ImpossibleError", "Inference", "InternalError", "InvalidError",
-    "Kind", "LimitError", "Missing", "Network", "NotFoundError", "OutOfMemoryError", "ParseError", "policies", "Policy",
-    "PolicyInfo", "Profile", "Profiler", "ProfileStage", "Progress", "Quantifier", "Remaining", "Run", "RunStage",
-    "Scheduler", "Stage", "State", "StateError", "Stats", "Summary", "VersionError", "View",
+    "CycleError", "Dag", "DagBuilder", "Decision", "Distribution", "Error", "Estimate", "Evidence", "ExecutorView",
+    "ExistsError", "Forecast", "Form", "gittins_index", "History", "ImpossibleError", "Inference", "InternalError",
+    "InvalidError", "Kind", "LimitError", "Missing", "Network", "NotFoundError", "OutOfMemoryError", "ParseError",
+    "policies", "Policy", "PolicyInfo", "Profile", "Profiler", "ProfileStage", "Progress", "Quantifier", "Remaining",
+    "Run", "RunStage", "Scheduler", "Stage", "State", "StateError", "Stats", "Summary", "TenantView", "VersionError",
+    "View",
 ]

@@ -55,6 +55,7 @@ LLMSCHED_BY_TREE = 3
 LLMSCHED_BY_FOREST = 4
 LLMSCHED_EVENT_HAS_ALONE = 1
 LLMSCHED_EVENT_HAS_OUTPUT = 2
+LLMSCHED_POLICY_LAZY = 1
 LLMSCHED_EVENT_EXECUTOR_UP = 1
 LLMSCHED_EVENT_EXECUTOR_DOWN = 2
 LLMSCHED_EVENT_EXECUTOR_CHANGED = 3
@@ -345,6 +346,7 @@ class llmsched_executor(Structure):
         ("curve_count", c_uint32),
         ("curve_batch", POINTER(c_double)),
         ("curve_slowdown", POINTER(c_double)),
+        ("price", c_double),
     ]
 
 
@@ -357,6 +359,8 @@ class llmsched_job(Structure):
         ("given_llm_s", c_double),
         ("given_tool_s", c_double),
         ("arrival_s", c_double),
+        ("tenant", c_uint64),
+        ("weight", c_double),
     ]
 
 
@@ -403,11 +407,12 @@ class llmsched_choice(Structure):
 class llmsched_policy(Structure):
     _fields_ = [
         ("size", c_uint32),
-        ("reserved", c_uint32),
+        ("flags", c_uint32),
         ("user", c_void_p),
         ("key", CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint64, c_uint32, POINTER(c_double))),
         ("choose", CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint32, POINTER(llmsched_choice))),
         ("release", CFUNCTYPE(None, c_void_p)),
+        ("place", CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint64, c_uint32, POINTER(c_uint64))),
     ]
 
 
@@ -436,6 +441,12 @@ class llmsched_job_view(Structure):
         ("given_llm_s", c_double),
         ("given_tool_s", c_double),
         ("profile", c_void_p),
+        ("tenant", c_uint64),
+        ("last_engine", c_uint64),
+        ("has_last_engine", c_uint32),
+        ("reserved", c_uint32),
+        ("waited_llm_s", c_double),
+        ("chain_llm_s", c_double),
     ]
 
 
@@ -452,6 +463,36 @@ class llmsched_stage_view(Structure):
         ("running", c_uint32),
         ("has_prompt", c_uint32),
         ("prompt_tokens", c_double),
+        ("ready_s", c_double),
+        ("chain_llm_s", c_double),
+        ("served_s", c_double),
+        ("mean_s", c_double),
+        ("path_s", c_double),
+        ("path_stages", c_uint32),
+        ("child_stages", c_uint32),
+    ]
+
+
+class llmsched_executor_view(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("queue", c_uint32),
+        ("capacity", c_uint32),
+        ("running", c_uint32),
+        ("id", c_uint64),
+        ("price", c_double),
+    ]
+
+
+class llmsched_tenant_view(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("jobs", c_uint32),
+        ("ready", c_uint32),
+        ("running", c_uint32),
+        ("weight", c_double),
+        ("tag_s", c_double),
+        ("service_s", c_double),
     ]
 
 
@@ -528,6 +569,8 @@ STRUCTS = (
     llmsched_queue_view,
     llmsched_job_view,
     llmsched_stage_view,
+    llmsched_executor_view,
+    llmsched_tenant_view,
     llmsched_estimate,
     llmsched_scheduler_options,
     llmsched_scheduler_stats,
@@ -872,6 +915,15 @@ PROTOTYPES = {
     "llmsched_view_stage": (
         c_int32,
         (c_void_p, c_uint64, c_uint32, POINTER(llmsched_stage_view),)),
+    "llmsched_view_executor": (
+        c_int32,
+        (c_void_p, c_uint64, POINTER(llmsched_executor_view),)),
+    "llmsched_view_executor_at": (
+        c_int32,
+        (c_void_p, c_uint32, c_uint32, POINTER(c_uint64),)),
+    "llmsched_view_tenant": (
+        c_int32,
+        (c_void_p, c_uint64, POINTER(llmsched_tenant_view),)),
     "llmsched_view_estimate": (
         c_int32,
         (c_void_p, c_uint64, c_uint32, c_uint32, POINTER(llmsched_estimate),)),

@@ -53,6 +53,28 @@ class JobView:
     given_llm_s: float
     given_tool_s: float
     profile: "profile.Profile | None"
+    tenant: int
+    last_engine: "int | None"
+    waited_llm_s: float
+    chain_llm_s: float
+
+
+@dataclasses.dataclass(frozen=True)
+class ExecutorView:
+    queue: int
+    capacity: int
+    running: int
+    price: float
+
+
+@dataclasses.dataclass(frozen=True)
+class TenantView:
+    jobs: int
+    ready: int
+    running: int
+    weight: float
+    tag_s: float
+    service_s: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +88,13 @@ class StageView:
     ready: int
     running: int
     prompt_tokens: "float | None"
+    ready_s: float
+    chain_llm_s: float
+    served_s: float
+    mean_s: float
+    path_s: float
+    path_stages: int
+    child_stages: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +171,9 @@ class View:
         self._read(lib.llmsched_view_job, job, info)
         return JobView(info.unfinished_stages, info.running_llm, info.running_tool, info.arrival_s,
                        info.done_llm_s, info.done_tool_s, info.given_mean_s, info.given_llm_s,
-                       info.given_tool_s, profile.borrow(info.profile))
+                       info.given_tool_s, profile.borrow(info.profile), info.tenant,
+                       info.last_engine if info.has_last_engine else None, info.waited_llm_s,
+                       info.chain_llm_s)
 
     def job_count(self):
         return lib.llmsched_view_job_count(self._ptr)
@@ -153,7 +184,30 @@ class View:
         template = None if info.template_stage == c.LLMSCHED_INDEX_NONE else info.template_stage
         return StageView(Kind(info.kind), decode(info.name), decode(info.model), info.queue, template,
                          info.tasks, info.ready, info.running,
-                         info.prompt_tokens if info.has_prompt else None)
+                         info.prompt_tokens if info.has_prompt else None, info.ready_s,
+                         info.chain_llm_s, info.served_s, info.mean_s, info.path_s,
+                         info.path_stages, info.child_stages)
+
+    def executors(self, queue):
+        """The ids of a queue's executors, sorted."""
+        found, executor = [], ctypes.c_uint64()
+        while self._read(lib.llmsched_view_executor_at, queue, len(found), executor) == c.LLMSCHED_OK:
+            found.append(executor.value)
+        return sorted(found)
+
+    def executor(self, executor):
+        """An executor, or None when it is not up."""
+        info = new(c.llmsched_executor_view)
+        if self._read(lib.llmsched_view_executor, executor, info) == c.LLMSCHED_NONE:
+            return None
+        return ExecutorView(info.queue, info.capacity, info.running, info.price)
+
+    def tenant(self, tenant):
+        """A tenant's account, or None when it has no job."""
+        info = new(c.llmsched_tenant_view)
+        if self._read(lib.llmsched_view_tenant, tenant, info) == c.LLMSCHED_NONE:
+            return None
+        return TenantView(info.jobs, info.ready, info.running, info.weight, info.tag_s, info.service_s)
 
     def estimate(self, job, kind=0, method=By.NETWORK):
         info = new(c.llmsched_estimate)
@@ -182,8 +236,14 @@ class Policy:
         """Key of a ready stage: the least goes first."""
         raise NotImplementedError
 
+    # True: keys are not asked for while all that is ready in a queue finds room.
+    lazy = False
+
     # Optional: def choose(self, view, queue) -> Choice, or None for nothing now.
     choose = None
+
+    # Optional: def place(self, view, job, stage) -> id of an executor with room, or None for any.
+    place = None
 
 
 class Callbacks:
@@ -209,7 +269,19 @@ class Callbacks:
             out[0].job, out[0].stage, out[0].tasks = choice.job, choice.stage, choice.tasks
             return c.LLMSCHED_OK
 
-        self.table = new(c.llmsched_policy, key=types["key"](key))
+        def place(_user, view, job, stage, out):
+            executor = self._run(view, lambda view: policy.place(view, job, stage))
+            if self.error is not None:
+                return c.LLMSCHED_ERROR_CALLBACK
+            if executor is None:
+                return c.LLMSCHED_NONE
+            out[0] = executor
+            return c.LLMSCHED_OK
+
+        self.table = new(c.llmsched_policy, key=types["key"](key),
+                         flags=c.LLMSCHED_POLICY_LAZY if policy.lazy else 0)
+        if policy.place is not None:
+            self.table.place = types["place"](place)
         if policy.choose is not None:
             self.table.choose = types["choose"](choose)
 

@@ -58,23 +58,24 @@ class Scheduler(Handle):
     def _post(self, type_, time_s, **fields):
         self._call(lib.llmsched_scheduler_post, new(c.llmsched_event, type=type_, time_s=time_s, **fields))
 
-    def executor_up(self, time_s, executor, kind, capacity=1, model=None, curve=()):
-        """A new executor; curve: points (batch size, slowdown)."""
+    def executor_up(self, time_s, executor, kind, capacity=1, model=None, curve=(), price=1.0):
+        """A new executor; curve: points (batch size, slowdown); price: of an alone-second."""
         self._post(c.LLMSCHED_EVENT_EXECUTOR_UP, time_s, executor=executor,
-                   executor_info=_executor(kind, capacity, model, curve))
+                   executor_info=_executor(kind, capacity, model, curve, price))
 
-    def executor_changed(self, time_s, executor, kind, capacity=1, model=None, curve=()):
+    def executor_changed(self, time_s, executor, kind, capacity=1, model=None, curve=(), price=1.0):
         self._post(c.LLMSCHED_EVENT_EXECUTOR_CHANGED, time_s, executor=executor,
-                   executor_info=_executor(kind, capacity, model, curve))
+                   executor_info=_executor(kind, capacity, model, curve, price))
 
     def executor_down(self, time_s, executor):
         """An executor is gone; its tasks are ready again."""
         self._post(c.LLMSCHED_EVENT_EXECUTOR_DOWN, time_s, executor=executor)
 
     def job_arrived(self, time_s, job, profile=None, given_mean_s=0.0, given_llm_s=0.0, given_tool_s=0.0,
-                    arrival_s=0.0):
+                    arrival_s=0.0, tenant=0, weight=1.0):
         info = new(c.llmsched_job, profile=profile._ptr if profile else None, given_mean_s=given_mean_s,
-                   given_llm_s=given_llm_s, given_tool_s=given_tool_s, arrival_s=arrival_s)
+                   given_llm_s=given_llm_s, given_tool_s=given_tool_s, arrival_s=arrival_s,
+                   tenant=tenant, weight=weight)
         self._post(c.LLMSCHED_EVENT_JOB_ARRIVED, time_s, job=job, job_info=ctypes.pointer(info))
 
     def job_changed(self, time_s, job, given_mean_s=0.0, given_llm_s=0.0, given_tool_s=0.0):
@@ -126,9 +127,9 @@ class Scheduler(Handle):
         return Stats(info.executors, info.jobs, info.ready, info.running, info.events, info.decisions)
 
 
-def _executor(kind, capacity, model, curve):
+def _executor(kind, capacity, model, curve, price):
     batch = numbers((point[0] for point in curve), ctypes.c_double)
     slowdown = numbers((point[1] for point in curve), ctypes.c_double)
     info = new(c.llmsched_executor, kind=kind, model=model, capacity=capacity, curve_count=len(batch),
-               curve_batch=batch, curve_slowdown=slowdown)
+               curve_batch=batch, curve_slowdown=slowdown, price=price)
     return ctypes.pointer(info)

@@ -47,13 +47,15 @@ class Replay:
             job.over = True
 
     def executor(self, post, now, number, data):
-        post(now, number, KINDS[data["kind"]], data["capacity"], data.get("model"), data.get("curve", ()))
+        post(now, number, KINDS[data["kind"]], data["capacity"], data.get("model"), data.get("curve", ()),
+             data.get("price", 0.0))
 
     def happen(self, now, type_, data):
         if type_ == "arrival":
             job = self.jobs[data["id"]]
             self.scheduler.job_arrived(now, job.id, self.profile if data["profile"] else None,
-                                       given_mean_s=data.get("given_mean_s", 0.0))
+                                       given_mean_s=data.get("given_mean_s", 0.0), tenant=data.get("tenant", 0),
+                                       weight=data.get("weight", 0.0))
             self.reveal(now, job)
         elif type_ == "executor":
             self.executor(self.scheduler.executor_up, now, data["id"], data)

@@ -391,6 +391,46 @@ class SchedulerTest(unittest.TestCase):
         self.assertGreaterEqual(reduction, 0)
         self.assertEqual((name, jobs, now, uniform), ("agent", 1, 0.0, True))
 
+    def test_policy_sees_executors_and_tenants(self):
+        seen = []
+
+        class Looks(llmsched.Policy):
+            lazy = True
+
+            def key(self, view, job, stage):
+                seen.append(job)
+                return 0.0
+
+            def place(self, view, job, stage):
+                return 8 if view.job(job).tenant == 3 else None
+
+        with llmsched.Scheduler(Looks()) as scheduler:
+            scheduler.executor_up(0.0, 7, Kind.LLM, 2, price=2.5)
+            scheduler.executor_up(0.0, 8, Kind.LLM, 3)
+            for job in range(2):
+                scheduler.job_arrived(0.0, job, tenant=3 * job, weight=4.0)
+                scheduler.stage_revealed(0.0, job, 0, Kind.LLM, "answer", tasks=2 - job)
+            self.assertEqual([(d.job, d.executor) for d in scheduler.decisions(0.0)], [(0, 7), (0, 8), (1, 8)])
+            self.assertEqual(seen, [])
+
+    def test_view_of_executors_and_tenants(self):
+        seen = []
+
+        class Looks(llmsched.Policy):
+            def key(self, view, job, stage):
+                seen.append((view.executors(0), view.executor(7), view.executor(99), view.tenant(3), view.tenant(5)))
+                return 0.0
+
+        with llmsched.Scheduler(Looks()) as scheduler:
+            scheduler.executor_up(0.0, 7, Kind.LLM, 2, price=2.5)
+            scheduler.job_arrived(0.0, 1, tenant=3, weight=4.0)
+            scheduler.stage_revealed(0.0, 1, 0, Kind.LLM, "answer")
+            self.assertEqual(scheduler.next(0.0).job, 1)
+        executors, executor, none, tenant, nobody = seen[0]
+        self.assertEqual((executors, none, nobody), ([7], None, None))
+        self.assertEqual(executor, llmsched.ExecutorView(0, 2, 0, 2.5))
+        self.assertEqual((tenant.jobs, tenant.weight, tenant.service_s), (1, 4.0, 0.0))
+
     def test_gittins_index(self):
         self.assertAlmostEqual(llmsched.gittins_index([1, 100], [1, 1]), 2)
         self.assertAlmostEqual(llmsched.gittins_index([1, 100], [1, 1], 1), 99)

@@ -113,4 +113,6 @@ static llmsched_status create(llmsched_context *context, const char *options,
 }
 
 const lls_builtin lls_policy_fair = {
-    "fair", "equal shares of each queue's places, in order of arrival; no options", create};
+    .name = "fair",
+    .summary = "equal shares of each queue's places, in order of arrival; no options",
+    .create = create};

@@ -22,4 +22,5 @@ static llmsched_status create(llmsched_context *context, const char *options,
     return lls_policy_options("fcfs", options, NULL, 0, err);
 }
 
-const lls_builtin lls_policy_fcfs = {"fcfs", "earliest job arrival first; no options", create};
+const lls_builtin lls_policy_fcfs = {
+    .name = "fcfs", .summary = "earliest job arrival first; no options", .create = create};

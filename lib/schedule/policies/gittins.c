@@ -9,7 +9,7 @@
 
 typedef struct state {
     llmsched_context *context;
-    double alpha, method;
+    double alpha, method, locality, long_prompt;
 } state;
 
 static llmsched_status key(void *user, const llmsched_view *view, uint64_t job, uint32_t stage,
@@ -33,6 +33,13 @@ static llmsched_status key(void *user, const llmsched_view *view, uint64_t job, 
     return status;
 }
 
+static llmsched_status place(void *user, const llmsched_view *view, uint64_t job, uint32_t stage,
+                             uint64_t *executor)
+{
+    const state *p = user;
+    return lls_place_long(view, job, stage, p->long_prompt, executor);
+}
+
 static void release(void *user)
 {
     state *p = user;
@@ -44,24 +51,36 @@ static void release(void *user)
 static llmsched_status create(llmsched_context *context, const char *text, llmsched_policy *policy,
                               llmsched_error *err)
 {
-    double alpha = 0, method = LLMSCHED_BY_FOREST;
+    state read = {.method = LLMSCHED_BY_FOREST, .long_prompt = 2048};
     const lls_policy_option options[] = {
-        {"alpha", 0, 1e6, &alpha, NULL},
-        {"predictor", LLMSCHED_BY_NETWORK, LLMSCHED_BY_FOREST, &method, lls_method_names}};
+        {"alpha", 0, 1e6, &read.alpha, NULL},
+        {"predictor", LLMSCHED_BY_NETWORK, LLMSCHED_BY_FOREST, &read.method, lls_method_names},
+        {"locality", 0, 1, &read.locality, NULL},
+        {"long", 0, 1e12, &read.long_prompt, NULL}};
     llmsched_status status = lls_policy_options("gittins", text, options, LLS_COUNT(options), err);
     if (status != LLMSCHED_OK)
         return status;
     state *p = lls_calloc(context, 1, sizeof *p);
     if (p == NULL)
         return lls_fail_memory(err);
-    *p = (state){.context = lls_context_retain(context), .alpha = alpha, .method = method};
-    *policy = (llmsched_policy){.size = sizeof *policy, .user = p, .key = key, .release = release};
+    *p = read;
+    p->context = lls_context_retain(context);
+    *policy = (llmsched_policy){.size = sizeof *policy,
+                                .flags = LLMSCHED_POLICY_LAZY,
+                                .user = p,
+                                .key = key,
+                                .release = release,
+                                .place = p->locality != 0 ? place : NULL};
     return LLMSCHED_OK;
 }
 
 const lls_builtin lls_policy_gittins = {
-    "gittins",
-    "least aged Gittins index of the remaining LLM work (tools: mean remaining tool work) plus "
-    "alpha times the arrival (0.1 to 0.5: nobody waits for ever); alpha=0, predictor=forest (or "
-    "network, tree, history)",
-    create};
+    .name = "gittins",
+    .summary =
+        "least aged Gittins index of the remaining LLM work (tools: mean remaining tool work) plus "
+        "alpha times the arrival (0.1 to 0.5: nobody waits for ever); alpha=0, predictor=forest "
+        "(or "
+        "network, tree, history), locality=off (on: prompts above long=2048 tokens prefer the "
+        "engine "
+        "that the job used last)",
+    .create = create};

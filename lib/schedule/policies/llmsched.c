@@ -27,7 +27,7 @@ typedef struct candidate {
 
 typedef struct state {
     llmsched_context *context;
-    double epsilon, r, network;
+    double epsilon, r, network, locality, long_prompt;
     candidate *candidates; /* scratch of one choice */
     uint32_t capacity;
 } state;
@@ -187,6 +187,13 @@ static llmsched_status choose(void *user, const llmsched_view *view, uint32_t qu
     return llmsched_view_head(view, queue, &choice->job, &choice->stage);
 }
 
+static llmsched_status place(void *user, const llmsched_view *view, uint64_t job, uint32_t stage,
+                             uint64_t *executor)
+{
+    const state *p = user;
+    return lls_place_long(view, job, stage, p->long_prompt, executor);
+}
+
 static void release(void *user)
 {
     state *p = user;
@@ -199,29 +206,36 @@ static void release(void *user)
 static llmsched_status create(llmsched_context *context, const char *text, llmsched_policy *policy,
                               llmsched_error *err)
 {
-    double epsilon = 0.1, r = 0.3, network = 1;
-    const lls_policy_option options[] = {{"epsilon", 0, 1, &epsilon, NULL},
-                                         {"r", 0, 1, &r, NULL},
-                                         {"network", 0, 1, &network, NULL}};
+    state read = {.epsilon = 0.1, .r = 0.3, .network = 1, .long_prompt = 2048};
+    const lls_policy_option options[] = {{"epsilon", 0, 1, &read.epsilon, NULL},
+                                         {"r", 0, 1, &read.r, NULL},
+                                         {"network", 0, 1, &read.network, NULL},
+                                         {"locality", 0, 1, &read.locality, NULL},
+                                         {"long", 0, 1e12, &read.long_prompt, NULL}};
     llmsched_status status = lls_policy_options("llmsched", text, options, LLS_COUNT(options), err);
     if (status != LLMSCHED_OK)
         return status;
     state *p = lls_calloc(context, 1, sizeof *p);
     if (p == NULL)
         return lls_fail_memory(err);
-    *p = (state){
-        .context = lls_context_retain(context), .epsilon = epsilon, .r = r, .network = network};
+    *p = read;
+    p->context = lls_context_retain(context);
     *policy = (llmsched_policy){.size = sizeof *policy,
                                 .user = p,
                                 .key = key,
-                                .choose = epsilon > 0 ? choose : NULL,
-                                .release = release};
+                                .choose = p->epsilon > 0 ? choose : NULL,
+                                .release = release,
+                                .place = p->locality != 0 ? place : NULL};
     return LLMSCHED_OK;
 }
 
 const lls_builtin lls_policy_llmsched = {
-    "llmsched",
-    "LLMSched (ICDCS 2025): least expected remaining work, with probability epsilon the stage that "
-    "reduces uncertainty most; epsilon=0.1, r=0.3 (share of its tasks), network=on (off: "
-    "historical means)",
-    create};
+    .name = "llmsched",
+    .summary =
+        "LLMSched (ICDCS 2025): least expected remaining work, with probability epsilon the stage "
+        "that "
+        "reduces uncertainty most; epsilon=0.1, r=0.3 (share of its tasks), network=on (off: "
+        "historical means), locality=off (on: prompts above long=2048 tokens prefer the engine "
+        "that the "
+        "job used last)",
+    .create = create};

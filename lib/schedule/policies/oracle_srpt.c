@@ -33,5 +33,6 @@ static llmsched_status create(llmsched_context *context, const char *options,
 }
 
 const lls_builtin lls_policy_oracle_srpt = {
-    "oracle-srpt", "least true remaining work (given_llm_s, given_tool_s) first; no options",
-    create};
+    .name = "oracle-srpt",
+    .summary = "least true remaining work (given_llm_s, given_tool_s) first; no options",
+    .create = create};

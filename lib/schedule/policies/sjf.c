@@ -47,8 +47,11 @@ static llmsched_status create_given(llmsched_context *context, const char *optio
 }
 
 const lls_builtin lls_policy_sjf = {
-    "sjf", "least historical mean work of the application first, never updated; no options",
-    create_sjf};
+    .name = "sjf",
+    .summary = "least historical mean work of the application first, never updated; no options",
+    .create = create_sjf};
 
 const lls_builtin lls_policy_sjf_given = {
-    "sjf-given", "least given_mean_s of the job first, for cross-checks; no options", create_given};
+    .name = "sjf-given",
+    .summary = "least given_mean_s of the job first, for cross-checks; no options",
+    .create = create_given};

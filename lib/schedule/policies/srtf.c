@@ -29,5 +29,6 @@ static llmsched_status create(llmsched_context *context, const char *options,
 }
 
 const lls_builtin lls_policy_srtf = {
-    "srtf", "least historical mean of what remains after as many ended stages first; no options",
-    create};
+    .name = "srtf",
+    .summary = "least historical mean of what remains after as many ended stages first; no options",
+    .create = create};
