@@ -339,7 +339,7 @@ llmsched_status lls_policy_create(llmsched_context *context, const char *specifi
 
 extern const lls_builtin lls_policy_fcfs, lls_policy_fair, lls_policy_sjf, lls_policy_sjf_given,
     lls_policy_srtf, lls_policy_argus, lls_policy_carbyne, lls_policy_plas, lls_policy_atlas,
-    lls_policy_llmsched, lls_policy_gittins, lls_policy_oracle_srpt;
+    lls_policy_llmsched, lls_policy_gittins, lls_policy_fair_share, lls_policy_oracle_srpt;
 
 /* locality.c: the engine that the job used last, for tasks of more prompt tokens than long_prompt;
  * LLMSCHED_NONE: any. */

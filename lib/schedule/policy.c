@@ -9,9 +9,10 @@
 
 /* In the order in which tables list them. */
 static const lls_builtin *const builtins[] = {
-    &lls_policy_fcfs,  &lls_policy_fair,     &lls_policy_sjf,     &lls_policy_sjf_given,
-    &lls_policy_srtf,  &lls_policy_argus,    &lls_policy_carbyne, &lls_policy_plas,
-    &lls_policy_atlas, &lls_policy_llmsched, &lls_policy_gittins, &lls_policy_oracle_srpt,
+    &lls_policy_fcfs,        &lls_policy_fair,     &lls_policy_sjf,     &lls_policy_sjf_given,
+    &lls_policy_srtf,        &lls_policy_argus,    &lls_policy_carbyne, &lls_policy_plas,
+    &lls_policy_atlas,       &lls_policy_llmsched, &lls_policy_gittins, &lls_policy_fair_share,
+    &lls_policy_oracle_srpt,
 };
 
 uint32_t llmsched_policy_count(void)

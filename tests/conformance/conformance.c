@@ -26,7 +26,11 @@ static const char *const variants[] = {"llmsched:epsilon=0",
                                        "gittins:predictor=tree,alpha=0.2,locality=on,long=150",
                                        "gittins:predictor=history",
                                        "plas:first=0.5,levels=3,beta=1,long=150",
-                                       "atlas:first=0.5,step=0.5"};
+                                       "atlas:first=0.5,step=0.5",
+                                       "fair-share/fcfs",
+                                       "fair-share/fair",
+                                       "fair-share/plas:beta=1",
+                                       "fair-share/llmsched:epsilon=0.5"};
 
 static const char *policy_of(uint32_t i)
 {

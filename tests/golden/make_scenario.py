@@ -80,7 +80,8 @@ def main():
     (HERE / "profile.json").write_text(profiler.fit().to_json() + "\n", encoding="utf-8")
     scenario = {"format": "llmsched-scenario-1", "seed": 7,
                 "policies": ["fcfs", "llmsched:epsilon=0.1,r=0.3", "llmsched:epsilon=0", "argus", "carbyne", "plas:first=1",
-                             "atlas:first=1,long=200", "gittins:alpha=0.1,locality=on,long=200"],
+                             "atlas:first=1,long=200", "gittins:alpha=0.1,locality=on,long=200",
+                             "fair-share/srtf", "fair-share/llmsched:epsilon=0.5"],
                 "executors": EXECUTORS, "jobs": list(jobs_of(history)), "events": EVENTS}
     text = json.dumps(scenario)
     for start in ('"seed"', '"policies"', '"executors"', '"jobs"', '"events"', '{"kind"', '{"id"', '{"time_s"'):

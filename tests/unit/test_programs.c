@@ -256,7 +256,8 @@ static void test_long_prompts_return(void **state)
 {
     (void)state;
     static const char *const policies[] = {"plas", "atlas", "gittins:locality=on",
-                                           "llmsched:locality=on,epsilon=0"};
+                                           "llmsched:locality=on,epsilon=0",
+                                           "fair-share/gittins:locality=on"};
     for (uint32_t i = 0; i < LLS_COUNT(policies); i++) {
         open_with(policies[i], NULL);
         add_engine(0, 2);

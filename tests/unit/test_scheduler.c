@@ -581,6 +581,8 @@ static void test_every_failing_allocation(void **state)
     (void)state;
     for (uint32_t i = 0; (scenario_policy = llmsched_policy_name(i)) != NULL; i++)
         assert_true(fail_each_allocation(scenario) > 20);
+    scenario_policy = "fair-share/plas";
+    assert_true(fail_each_allocation(scenario) > 20);
 }
 
 int main(void)
