@@ -51,7 +51,7 @@ type Decision struct {
 
 // SchedulerOptions of a scheduler.
 type SchedulerOptions struct {
-	Policy string // a built-in one, such as "llmsched:epsilon=0"; empty: the default
+	Policy string // a built-in one, such as "llmsched:epsilon=0"; empty: the default, "gittins"
 	Custom Policy // the caller's own; then Policy must be empty
 	Seed   uint64 // of the random stream
 }

@@ -5,7 +5,7 @@
 
 #include "compare.h"
 
-const char DEFAULT_POLICY[] = "llmsched";
+const char DEFAULT_POLICY[] = "gittins";
 
 /* Names match [a-z0-9-]+, so that they can stand in file names. */
 static char *name_of(const char *spec)

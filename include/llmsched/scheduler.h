@@ -357,7 +357,7 @@ typedef struct llmsched_scheduler_options {
     uint32_t size;      /**< sizeof(llmsched_scheduler_options) */
     uint32_t reserved;  /**< 0 */
     const char *policy; /**< a built-in one, with options after a colon: "llmsched:epsilon=0,r=0.5";
-                           NULL: "llmsched" */
+                           NULL: "gittins" */
     const llmsched_policy *custom; /**< the caller's own, copied; then policy must be NULL */
     uint64_t seed;                 /**< of the random stream */
 } llmsched_scheduler_options;

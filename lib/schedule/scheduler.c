@@ -10,7 +10,7 @@ static llmsched_status choose_policy(llmsched_context *context,
                                      llmsched_policy *policy, llmsched_error *err)
 {
     if (options->custom == NULL)
-        return lls_policy_create(context, options->policy != NULL ? options->policy : "llmsched",
+        return lls_policy_create(context, options->policy != NULL ? options->policy : "gittins",
                                  policy, err);
     if (options->policy != NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID,

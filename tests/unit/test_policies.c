@@ -113,8 +113,9 @@ static void test_gittins_takes_the_chance_of_a_short_one(void **state)
 {
     (void)state;
     llmsched_profile *mostly_short = telling(0.6), *steady = silent(1);
-    for (uint32_t i = 0; i < 2; i++) {
-        llmsched_scheduler *s = make(i == 0 ? "srtf" : "gittins", 1);
+    static const char *const policies[] = {"srtf", "gittins", NULL /* the default */};
+    for (uint32_t i = 0; i < LLS_COUNT(policies); i++) {
+        llmsched_scheduler *s = make(policies[i], 1);
         arrive(s, 1, steady, 1);
         arrive(s, 2, mostly_short, 1);
         assert_int_equal(next_job(s), i == 0 ? 1 : 2);

@@ -33,7 +33,7 @@ class Stats:
 class Scheduler(Handle):
     """Executors, jobs and a policy.
 
-    policy  name of a built-in one ("llmsched:epsilon=0"), or a Policy object
+    policy  name of a built-in one ("llmsched:epsilon=0"), or a Policy object; None: the default, "gittins"
     """
 
     _destroy = "llmsched_scheduler_destroy"
