@@ -84,6 +84,34 @@ bool lls_grow(const llmsched_context *context, void **items, uint32_t *capacity,
 char *lls_strdup(const llmsched_context *context, const char *text);
 void lls_free(const llmsched_context *context, void *ptr);
 
+/* --- pool.c: blocks that are used again ---------------------------------- */
+
+/* Blocks larger than this come from the allocator and go back to it. */
+enum {
+    LLS_POOL_STEP = 32,
+    LLS_POOL_CLASSES = 64,
+    LLS_POOL_MOST = LLS_POOL_STEP * LLS_POOL_CLASSES
+};
+
+/* What has been given back waits for the next of its size, so that a steady coming and going asks
+ * the allocator for nothing. */
+typedef struct lls_pool {
+    const llmsched_context *context; /* borrowed from the owner */
+    struct lls_pool_block *free[LLS_POOL_CLASSES];
+    uint32_t made[LLS_POOL_CLASSES];  /* blocks of each size */
+    uint32_t uncut[LLS_POOL_CLASSES]; /* those of them not cut off yet, from here on */
+    char *cut_from[LLS_POOL_CLASSES];
+    struct lls_pool_block *slabs;
+} lls_pool;
+
+void lls_pool_init(lls_pool *pool, const llmsched_context *context);
+/* All small blocks must have been given back, or be used no more. */
+void lls_pool_finish(lls_pool *pool);
+/* Cleared memory; NULL: no memory. */
+void *lls_pool_take(lls_pool *pool, size_t bytes);
+/* bytes: as when it was taken. NULL does nothing. */
+void lls_pool_give(lls_pool *pool, void *block, size_t bytes);
+
 /* --- map.c: byte string -> uint32_t, open addressing, deterministic ----- */
 
 typedef struct lls_map {
@@ -91,7 +119,6 @@ typedef struct lls_map {
     struct lls_map_slot *slots;
     uint32_t capacity; /* power of two or 0 */
     uint32_t count;
-    uint32_t used; /* live and deleted slots */
 } lls_map;
 
 void lls_map_init(lls_map *map, const llmsched_context *context);
@@ -132,6 +159,10 @@ void lls_heap_remove(lls_heap *heap, uint32_t item); /* nothing if it is not the
 void lls_heap_update(lls_heap *heap, uint32_t item); /* its key changed; nothing if not there */
 bool lls_heap_contains(const lls_heap *heap, uint32_t item);
 uint32_t lls_heap_top(const lls_heap *heap); /* LLS_NONE32 when empty */
+/* The first item that is wanted, LLS_NONE32 if none is. Looks at no more than twice as many items
+ * as are not wanted, and one. */
+uint32_t lls_heap_first(const lls_heap *heap, bool (*wanted)(const void *user, uint32_t item),
+                        const void *user);
 
 /* --- random.c ----------------------------------------------------------- */
 

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { SLOT_EMPTY = 0, SLOT_LIVE, SLOT_DELETED };
+enum { SLOT_EMPTY = 0, SLOT_LIVE };
 enum { SMALLEST_CAPACITY = 16, INLINE_KEY = 8 };
 
 /* A key of up to 8 bytes (every number) lies in the slot, a longer one in memory of its own. */
@@ -64,7 +64,7 @@ static struct lls_map_slot *find(const lls_map *map, const void *key, size_t len
         struct lls_map_slot *slot = &map->slots[i];
         if (slot->state == SLOT_EMPTY)
             return NULL;
-        if (slot->state == SLOT_LIVE && slot->hash == hash && slot->length == length &&
+        if (slot->hash == hash && slot->length == length &&
             (length == 0 || memcmp(slot_key(slot), key, length) == 0))
             return slot;
     }
@@ -80,10 +80,10 @@ static struct lls_map_slot *find_free(struct lls_map_slot *slots, uint32_t capac
     return &slots[i];
 }
 
-/* Makes room for one more; drops the deleted slots on the way. */
+/* Makes room for one more. */
 static bool make_room(lls_map *map)
 {
-    if (map->capacity != 0 && map->used < map->capacity - map->capacity / 4)
+    if (map->capacity != 0 && map->count < map->capacity - map->capacity / 4)
         return true;
     uint32_t capacity = SMALLEST_CAPACITY;
     while (capacity / 2 <= map->count) {
@@ -100,7 +100,6 @@ static bool make_room(lls_map *map)
     lls_free(map->context, map->slots);
     map->slots = slots;
     map->capacity = capacity;
-    map->used = map->count;
     return true;
 }
 
@@ -124,10 +123,8 @@ bool lls_map_put(lls_map *map, const void *key, size_t length, uint32_t value)
     } else if (length > 0) {
         memcpy(fresh.key.bytes, key, length);
     }
-    slot = find_free(map->slots, map->capacity, hash);
-    map->used += slot->state == SLOT_EMPTY;
+    *find_free(map->slots, map->capacity, hash) = fresh;
     map->count++;
-    *slot = fresh;
     return true;
 }
 
@@ -137,13 +134,29 @@ uint32_t lls_map_get(const lls_map *map, const void *key, size_t length)
     return slot != NULL ? slot->value : LLS_NONE32;
 }
 
+/* Moves back what lies behind the hole because its place was taken, so that removing leaves nothing
+ * to clean up later. */
+static void close_hole(lls_map *map, uint32_t hole)
+{
+    uint32_t mask = map->capacity - 1;
+    for (uint32_t i = (hole + 1) & mask; map->slots[i].state == SLOT_LIVE; i = (i + 1) & mask) {
+        uint32_t home = map->slots[i].hash & mask;
+        /* It may move unless its home lies after the hole. */
+        if (((i - home) & mask) >= ((i - hole) & mask)) {
+            map->slots[hole] = map->slots[i];
+            hole = i;
+        }
+    }
+    map->slots[hole] = (struct lls_map_slot){.state = SLOT_EMPTY};
+}
+
 bool lls_map_remove(lls_map *map, const void *key, size_t length)
 {
     struct lls_map_slot *slot = find(map, key, length, hash_key(key, length));
     if (slot == NULL)
         return false;
     free_key(map, slot);
-    slot->state = SLOT_DELETED;
+    close_hole(map, (uint32_t)(slot - map->slots));
     map->count--;
     return true;
 }

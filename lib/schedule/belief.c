@@ -88,7 +88,7 @@ void lls_knowledge_drop(llmsched_scheduler *s, uint32_t knowledge)
 double lls_stage_served(const llmsched_scheduler *s, const lls_stage *stage)
 {
     double sum = stage->work_s;
-    for (uint32_t i = 0; stage->running > 0 && i < stage->task_count; i++) {
+    for (uint32_t i = stage->first_open; stage->running > 0 && i < stage->started_end; i++) {
         const lls_task *task = &stage->tasks[i];
         if (task->state == LLS_TASK_RUNNING)
             sum += lls_task_served(s, task);
@@ -98,11 +98,8 @@ double lls_stage_served(const llmsched_scheduler *s, const lls_stage *stage)
 
 static llmsched_status set_progress(llmsched_scheduler *s, const lls_job *job, llmsched_error *err)
 {
-    for (uint32_t i = 0; i < job->open_count; i++) {
-        const lls_stage *stage = job->open[i];
-        lls_progress_set_served(job->progress, stage->number_in_progress,
-                                lls_stage_served(s, stage));
-    }
+    for (const lls_stage *at = job->started; at != NULL; at = at->next_started)
+        lls_progress_set_served(job->progress, at->number_in_progress, lls_stage_served(s, at));
     return llmsched_quantifier_set_progress(s->knowledge[job->knowledge].quantifier, job->progress,
                                             err);
 }
@@ -160,20 +157,31 @@ static llmsched_status work_out(llmsched_scheduler *s, const lls_job *job, uint3
     return status;
 }
 
+static lls_estimate kept(const lls_job *job, uint32_t resource, uint32_t method)
+{
+    if (method == LLMSCHED_BY_NETWORK)
+        return job->by_network[resource];
+    const double *means = job->means[method - 1];
+    double mean = resource == LLS_RESOURCE_BOTH ? means[LLS_RESOURCE_LLM] + means[LLS_RESOURCE_TOOL]
+                                                : means[resource];
+    return (lls_estimate){mean, mean, mean};
+}
+
 llmsched_status lls_job_estimate(llmsched_scheduler *s, lls_job *job, uint32_t resource,
-                                 uint32_t method, const lls_estimate **estimate,
-                                 llmsched_error *err)
+                                 uint32_t method, lls_estimate *estimate, llmsched_error *err)
 {
     lls_estimate fresh[LLS_RESOURCES];
-    uint32_t m = method - 1;
-    if (!job->known[m]) {
+    if (!job->known[method - 1]) {
         llmsched_status status = work_out(s, job, method, fresh, err);
         if (status != LLMSCHED_OK)
             return status;
-        memcpy(job->estimates[m], fresh, sizeof fresh);
-        job->known[m] = true;
+        if (method == LLMSCHED_BY_NETWORK)
+            memcpy(job->by_network, fresh, sizeof fresh);
+        for (uint32_t r = 0; r < LLS_RESOURCE_BOTH; r++)
+            job->means[method - 1][r] = fresh[r].mean;
+        job->known[method - 1] = true;
     }
-    *estimate = &job->estimates[m][resource];
+    *estimate = kept(job, resource, method);
     return LLMSCHED_OK;
 }
 
@@ -181,9 +189,9 @@ llmsched_status lls_job_estimate(llmsched_scheduler *s, lls_job *job, uint32_t r
 static double age_of(const llmsched_scheduler *s, const lls_job *job)
 {
     double sum = 0;
-    for (uint32_t i = 0; i < job->open_count; i++) {
-        if (job->open[i]->kind == LLMSCHED_STAGE_LLM)
-            sum += lls_stage_served(s, job->open[i]);
+    for (const lls_stage *at = job->started; at != NULL; at = at->next_started) {
+        if (at->kind == LLMSCHED_STAGE_LLM)
+            sum += lls_stage_served(s, at);
     }
     return sum;
 }
@@ -238,7 +246,7 @@ llmsched_status lls_stage_reduction(llmsched_scheduler *s, lls_stage *stage, dou
 {
     const lls_job *job = stage->job;
     llmsched_status status = LLMSCHED_OK;
-    if (!stage->reduction_known) {
+    if (stage->reduction_scoring != job->scoring) {
         double r = 0;
         if (job->knowledge != LLS_NONE32 && stage->template_stage != LLS_NONE32) {
             status = set_progress(s, job, err);
@@ -251,7 +259,7 @@ llmsched_status lls_stage_reduction(llmsched_scheduler *s, lls_stage *stage, dou
         if (status != LLMSCHED_OK)
             return status;
         stage->reduction = r;
-        stage->reduction_known = true;
+        stage->reduction_scoring = job->scoring;
     }
     *reduction = stage->reduction;
     return LLMSCHED_OK;

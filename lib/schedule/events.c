@@ -120,6 +120,14 @@ static llmsched_status job_changed(llmsched_scheduler *s, const llmsched_event *
     return LLMSCHED_OK;
 }
 
+static uint32_t an_open_stage(const lls_job *job)
+{
+    const lls_stage *stage = job->stages;
+    while (stage->done)
+        stage = stage->next_of_job;
+    return stage->number;
+}
+
 static llmsched_status job_finished(llmsched_scheduler *s, const llmsched_event *event,
                                     llmsched_error *err)
 {
@@ -129,7 +137,7 @@ static llmsched_status job_finished(llmsched_scheduler *s, const llmsched_event 
     if (job->open_count > 0)
         return lls_fail(err, LLMSCHED_ERROR_STATE,
                         "job %llu: stage %u is unfinished; cancel the job instead", ID(event->job),
-                        job->open[0]->number);
+                        an_open_stage(job));
     lls_job_remove(s, job);
     return LLMSCHED_OK;
 }
@@ -146,8 +154,9 @@ static llmsched_status job_cancelled(llmsched_scheduler *s, const llmsched_event
 
 /* --- stages ------------------------------------------------------------------------ */
 
-static llmsched_status check_stage(const llmsched_scheduler *s, const llmsched_event *event,
-                                   const llmsched_revealed_stage *info, llmsched_error *err)
+static llmsched_status check_stage(const llmsched_scheduler *s, const lls_job *job,
+                                   const llmsched_event *event, const llmsched_revealed_stage *info,
+                                   llmsched_error *err)
 {
     uint32_t limit = s->context->max_stages;
     if (info->kind < LLMSCHED_STAGE_LLM || info->kind > LLMSCHED_STAGE_DYNAMIC)
@@ -167,7 +176,7 @@ static llmsched_status check_stage(const llmsched_scheduler *s, const llmsched_e
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "stage %u: parents must be given, at most %u of them", event->stage, limit);
     for (uint32_t i = 0; i < info->parent_count; i++) {
-        if (lls_stage_find(s, event->job, info->parents[i]) == NULL)
+        if (lls_job_stage(s, job, info->parents[i]) == NULL)
             return lls_fail(err, LLMSCHED_ERROR_NOT_FOUND,
                             "stage %u: its parent %u has not been revealed", event->stage,
                             info->parents[i]);
@@ -187,10 +196,10 @@ static llmsched_status stage_revealed(llmsched_scheduler *s, const llmsched_even
     llmsched_status status = lls_sized_in(&info, sizeof info, event->stage_info, sizeof info,
                                           "llmsched_revealed_stage", err);
     if (status == LLMSCHED_OK)
-        status = check_stage(s, event, &info, err);
+        status = check_stage(s, job, event, &info, err);
     if (status != LLMSCHED_OK)
         return status;
-    if (lls_stage_find(s, event->job, event->stage) != NULL)
+    if (lls_job_stage(s, job, event->stage) != NULL)
         return lls_fail(err, LLMSCHED_ERROR_EXISTS, "job %llu: stage %u is revealed already",
                         ID(event->job), event->stage);
     if (job->stage_count >= s->context->max_stages)
@@ -259,6 +268,9 @@ static llmsched_status task_finished(llmsched_scheduler *s, const llmsched_event
     task->state = LLS_TASK_FINISHED;
     task->executor = LLS_NONE32;
     stage->finished++;
+    while (stage->first_open < stage->started_end &&
+           stage->tasks[stage->first_open].state == LLS_TASK_FINISHED)
+        stage->first_open++;
     stage->work_s += alone;
     stage->output_tokens += told ? event->output_tokens : 0;
     stage->untold_outputs += !told;

@@ -86,11 +86,16 @@ static void bring_up_to_date(const llmsched_scheduler *s, lls_executor *e)
     e->clock_time = s->now;
 }
 
-/* Both halves of the curve in one block; NULL without a curve or when memory ran out. */
-static double *copy_curve(const llmsched_context *context, const llmsched_executor *info)
+static size_t curve_bytes(uint32_t count)
+{
+    return 2 * (size_t)count * sizeof(double);
+}
+
+/* Both halves of the curve in one block; NULL: no memory. */
+static double *copy_curve(llmsched_scheduler *s, const llmsched_executor *info)
 {
     uint32_t n = info->curve_count;
-    double *block = lls_calloc(context, 2 * (size_t)n, sizeof *block);
+    double *block = lls_pool_take(&s->pool, curve_bytes(n));
     if (block != NULL && n > 0) {
         memcpy(block, info->curve_batch, n * sizeof *block);
         memcpy(block + n, info->curve_slowdown, n * sizeof *block);
@@ -123,8 +128,8 @@ void lls_executor_free(llmsched_scheduler *s, lls_executor *e)
 {
     if (e == NULL)
         return;
-    lls_free(s->context, e->curve_batch);
-    lls_free(s->context, e);
+    lls_pool_give(&s->pool, e->curve_batch, curve_bytes(e->curve_count));
+    lls_pool_give(&s->pool, e, sizeof *e);
 }
 
 llmsched_status lls_executor_up(llmsched_scheduler *s, uint64_t id, const llmsched_executor *info,
@@ -135,15 +140,15 @@ llmsched_status lls_executor_up(llmsched_scheduler *s, uint64_t id, const llmsch
     if (status != LLMSCHED_OK)
         return status;
     lls_queue *queue = s->queues[number];
-    lls_executor *e = lls_calloc(s->context, 1, sizeof *e);
-    double *curve = copy_curve(s->context, info);
+    lls_executor *e = lls_pool_take(&s->pool, sizeof *e);
+    double *curve = copy_curve(s, info);
     if (e == NULL || curve == NULL || !reserve_places(s, queue, info->capacity) ||
         !lls_grow(s->context, (void **)&s->executors, &s->executor_capacity, (size_t)slot + 1,
                   sizeof(lls_executor *)) ||
         !lls_heap_reserve(&queue->executors, slot + 1) ||
         !lls_map_put_u64(&s->executor_ids, id, slot)) {
-        lls_free(s->context, curve);
-        lls_free(s->context, e);
+        lls_pool_give(&s->pool, curve, curve_bytes(info->curve_count));
+        lls_pool_give(&s->pool, e, sizeof *e);
         return lls_fail_memory(err);
     }
     *e = (lls_executor){.slot = slot,
@@ -174,13 +179,13 @@ llmsched_status lls_executor_change(llmsched_scheduler *s, lls_executor *e,
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "executor %llu: kind and model may not change; take it down and up again",
                         (unsigned long long)e->id);
-    double *curve = copy_curve(s->context, info);
+    double *curve = copy_curve(s, info);
     if (curve == NULL || !reserve_places(s, queue, info->capacity)) {
-        lls_free(s->context, curve);
+        lls_pool_give(&s->pool, curve, curve_bytes(info->curve_count));
         return lls_fail_memory(err);
     }
     bring_up_to_date(s, e);
-    lls_free(s->context, e->curve_batch);
+    lls_pool_give(&s->pool, e->curve_batch, curve_bytes(e->curve_count));
     set_curve(e, curve, info->curve_count);
     queue->capacity = queue->capacity - e->capacity + info->capacity;
     e->capacity = info->capacity;

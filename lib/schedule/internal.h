@@ -3,11 +3,15 @@
  * The scheduler's state.
  *
  *   scheduler --- queues (one per model, one for regular tasks)
- *      |             |--- heap of ready stages by (key, arrival, job, stage)
+ *      |             |--- heap of heads of bunches by (key, arrival, job, stage)
  *      |             `--- heap of executors by (full, running, id)
  *      |--- executors --- list of running tasks
  *      |--- tenants --- what they were charged
- *      `--- jobs --- stages --- tasks
+ *      `--- jobs --- bunches --- stages --- tasks
+ *
+ * Ready stages of a job that a policy cannot tell apart but by their numbers stand together in a
+ * bunch, and only the lowest of them, its head, in the queue's heap: so an event of a job costs no
+ * more when the job has 10^5 stages. For a policy that may tell them apart every stage is a bunch.
  *
  * Posting an event changes this state and marks the job dirty; keys are worked out when the next
  * decision is asked for. So an event that is refused changes nothing, and an estimate that fails
@@ -20,6 +24,7 @@
 #include "llmsched/scheduler.h"
 #include "profile/internal.h"
 #include "quantify/internal.h"
+#include "quantify/progress.h"
 
 typedef struct lls_queue lls_queue;
 typedef struct lls_job lls_job;
@@ -51,11 +56,11 @@ struct lls_queue {
     uint32_t kind;
     char *model; /* NULL: none named */
     uint32_t capacity, running;
-    uint32_t ready_tasks; /* of its stages that no longer wait */
-    uint32_t unscored;    /* stages on the heap whose key was not asked for */
+    lls_heap ready; /* slots of heads that have been scored */
+    uint32_t ready_stages, ready_tasks;
+    uint32_t unscored;    /* heads on the heap whose key was not asked for */
     uint32_t ended_tasks; /* finished ones, and their alone-seconds */
     double ended_s;
-    lls_heap ready;     /* slots of stages with a ready task */
     lls_heap executors; /* slots; an executor with room on top if there is one */
     /* The choice being carried out: tasks of one stage still to start; 0: ask the policy. */
     uint32_t chosen_stage, chosen_tasks;
@@ -63,8 +68,18 @@ struct lls_queue {
     /* Jobs whose tasks freed a place that has not been taken again, oldest first. */
     uint64_t *freed;
     uint32_t freed_count, freed_capacity;
+    uint32_t range_root;                        /* LLS_NONE32: none */
     const struct llmsched_scheduler *scheduler; /* for the heaps' comparisons */
 };
+
+/* ranges.c: a head among the queue's heads by (lo, hi, job, stage); a treap. */
+typedef struct lls_range {
+    double lo, hi, mean, reduction;
+    double greatest; /* hi in its subtree */
+    uint32_t best;   /* that reduces uncertainty most in its subtree; LLS_NONE32: none does */
+    uint32_t left, right;
+    bool listed;
+} lls_range;
 
 /* --- jobs, stages, tasks (job.c) -------------------------------------------- */
 
@@ -73,11 +88,10 @@ enum { LLS_TASK_READY, LLS_TASK_RUNNING, LLS_TASK_FINISHED };
 struct lls_task {
     lls_stage *stage;
     lls_task *previous, *next; /* on its executor */
-    uint32_t number;
+    double start_clock;        /* the executor's clock when it started */
     uint32_t state;
-    uint32_t executor;  /* slot, while running */
-    double start_clock; /* the executor's clock when it started */
-    double charge;      /* on its tenant's tag, while running */
+    double charge;     /* on its tenant's tag, while running */
+    uint32_t executor; /* slot, while running */
 };
 
 /* parent -> child; lives in the child, linked from the parent. */
@@ -86,49 +100,68 @@ typedef struct lls_edge {
     struct lls_edge *next;
 } lls_edge;
 
+/* One block with its tasks, its edges and its name. */
 struct lls_stage {
-    uint32_t slot;
-    uint32_t number; /* the caller's */
     lls_job *job;
-    char *name;
-    char *model;
-    uint32_t kind;
+    const char *name;
+    size_t bytes; /* of the block */
+    lls_stage *next_of_job;
+    lls_stage *next_started, *previous_started;
+    /* While it is ready: its place in the pairing heap that a bunch is; heads are linked with each
+     * other by next and previous. */
+    lls_stage *child, *next, *previous;
+    lls_edge *children;
+    double prompt_tokens;
+    double ready_s, chain_llm_s;
+    double work_s;        /* alone time of its finished tasks */
+    double output_tokens; /* of its finished tasks that told */
+    double key;           /* of heads */
+    double reduction;     /* as of the job's scoring */
+    uint32_t reduction_scoring;
+    uint32_t slot;
+    uint32_t number;         /* the caller's */
     uint32_t queue;          /* LLS_NONE32 for dynamic stages */
     uint32_t template_stage; /* LLS_NONE32: not in the template */
     uint32_t number_in_progress;
-    uint32_t choice;
     uint32_t task_count, ready, running, finished;
-    uint32_t first_ready; /* no ready task has a lower number */
-    uint32_t waiting;     /* unfinished parents */
-    uint32_t open_at;     /* its place in the job's open stages, while unfinished */
-    bool done, has_prompt;
-    bool reduction_known;
-    bool unscored; /* on the heap without a key */
-    double ready_s, chain_llm_s;
-    double prompt_tokens;
-    double work_s;           /* alone time of its finished tasks */
-    double output_tokens;    /* of its finished tasks that told */
+    uint32_t first_ready;    /* no ready task has a lower number */
+    uint32_t first_open;     /* no unfinished task has a lower number */
+    uint32_t started_end;    /* no task that ever started has this number or a higher one */
     uint32_t untold_outputs; /* finished tasks that did not */
-    double key;
-    double reduction;
-    lls_edge *children;
-    lls_edge *edges; /* one per parent */
-    lls_stage *next_done;
+    uint32_t waiting;        /* unfinished parents */
+    uint8_t kind;
+    bool done, has_prompt;
+    bool listed;      /* in a bunch */
+    bool head;        /* of its bunch */
+    bool unscored;    /* on the heap without a key */
+    bool started;     /* among the job's started ones */
     lls_task tasks[]; /* task_count */
 };
+
+static inline uint32_t lls_task_number(const lls_task *task)
+{
+    return (uint32_t)(task - task->stage->tasks);
+}
 
 /* What a job may need: places of its estimates. */
 enum { LLS_RESOURCE_LLM, LLS_RESOURCE_TOOL, LLS_RESOURCE_BOTH, LLS_RESOURCES };
 enum { LLS_METHODS = LLMSCHED_BY_FOREST };
+
+static inline uint32_t lls_resource(uint32_t kind)
+{
+    return kind == LLMSCHED_STAGE_LLM       ? LLS_RESOURCE_LLM
+           : kind == LLMSCHED_STAGE_REGULAR ? LLS_RESOURCE_TOOL
+                                            : LLS_RESOURCE_BOTH;
+}
 
 typedef struct lls_estimate {
     double mean, lo, hi;
 } lls_estimate;
 
 struct lls_job {
+    uint64_t id;
     uint32_t slot;
     uint32_t knowledge; /* place of its profile's quantifier; LLS_NONE32: none */
-    uint64_t id;
     double arrival_s;
     double given_mean_s, given_llm_s, given_tool_s;
     double done_llm_s, done_tool_s;
@@ -138,16 +171,18 @@ struct lls_job {
     bool has_last_engine;
     uint32_t running_llm, running_tool;
     uint32_t unfinished_llm, unfinished_tool; /* revealed stages */
-    lls_stage **stages;                       /* in order of revealing */
-    uint32_t stage_count, stage_capacity;
-    lls_stage **open; /* the unfinished ones, in an order that means nothing */
-    uint32_t open_count, open_capacity;
-    llmsched_progress *progress; /* NULL: no profile */
-    bool dirty;
+    uint32_t stage_count, open_count;         /* open: unfinished */
+    lls_stage *stages;                        /* newest first */
+    lls_stage *heads;                         /* of its bunches, in an order that means nothing */
+    lls_stage *started;                       /* unfinished ones of which a task has started */
+    llmsched_progress *progress;              /* NULL: no profile */
+    uint32_t dirty_at;       /* place in the scheduler's list; LLS_NONE32: not dirty */
+    uint32_t scoring;        /* counts from 1 */
     bool known[LLS_METHODS]; /* whether the estimates by each method hold */
     uint32_t gittins_method; /* of the index kept; 0: none holds */
     double gittins;
-    lls_estimate estimates[LLS_METHODS][LLS_RESOURCES];
+    double means[LLS_METHODS][LLS_RESOURCE_BOTH];
+    lls_estimate by_network[LLS_RESOURCES]; /* the other methods have no ranges */
 };
 
 /* --- tenants (tenant.c) ------------------------------------------------------------ */
@@ -155,7 +190,7 @@ struct lls_job {
 /* Who pays (algorithms.md section 7). */
 struct lls_tenant {
     uint32_t slot;
-    uint32_t jobs, ready, running; /* live jobs, stages on heaps, tasks */
+    uint32_t jobs, ready, running; /* live jobs, ready stages, running tasks */
     uint64_t id;
     double weight;
     double tag;      /* start tag of its next task */
@@ -182,6 +217,7 @@ struct llmsched_scheduler {
     llmsched_policy policy;
     lls_random random;
     double now;
+    lls_pool pool; /* jobs, stages and what is known of them */
 
     lls_executor **executors; /* by slot; NULL: free */
     uint32_t executor_count, executor_slots, executor_capacity;
@@ -189,7 +225,8 @@ struct llmsched_scheduler {
 
     lls_queue **queues;
     uint32_t queue_count, queue_capacity;
-    lls_map queue_names;
+    lls_map queue_models;             /* of engines' queues that have one */
+    uint32_t plain_queue, tool_queue; /* LLS_NONE32: not yet */
 
     lls_job **jobs; /* by slot; NULL: free */
     uint32_t job_count, job_slots, job_capacity;
@@ -199,7 +236,9 @@ struct llmsched_scheduler {
     lls_stage **stages; /* by slot; NULL: free */
     uint32_t stage_slots, stage_capacity;
     uint32_t *free_stages, free_stage_count, free_stage_capacity;
-    lls_map stage_ids; /* (job id, number) -> slot */
+    lls_map stage_ids; /* (job slot, number) -> slot */
+    lls_range *ranges; /* by stage slot */
+    uint32_t range_capacity;
 
     uint32_t *dirty; /* slots of jobs whose keys are to be worked out */
     uint32_t dirty_count, dirty_capacity;
@@ -214,14 +253,16 @@ struct llmsched_scheduler {
     double highest_tag;  /* of all there have been */
     uint32_t busy_tenants;
 
-    uint32_t ready_tasks, running_tasks;
+    uint32_t running_tasks;
     uint64_t events, decisions;
 };
 
 struct llmsched_view {
     llmsched_scheduler *scheduler;
     llmsched_error *err;
-    /* A policy inside another sees these ready stages (slots) of the queue asked for; NULL: all. */
+    /* A policy inside another sees these ready stages (slots) of the queue asked for, which are
+     * those of one tenant; NULL: all. */
+    const lls_tenant *tenant;
     const uint32_t *only;
     uint32_t only_count;
 };
@@ -255,12 +296,30 @@ void lls_queue_note_freed(lls_queue *queue, uint64_t job);
 void lls_queue_take_freed(lls_queue *queue, uint64_t job);
 /* Whether every ready task of the queue finds room (draining executors may make it say no). */
 bool lls_queue_all_fit(const lls_queue *queue);
-/* A ready stage goes on the heap, or off it; nothing if it is there, or is not. */
+/* A head goes on the heap, or its key has changed; off the heap, nothing if it is not there. */
 void lls_queue_enter(llmsched_scheduler *s, lls_stage *stage);
 void lls_queue_leave(llmsched_scheduler *s, lls_stage *stage);
 
+/* ready.c */
+/* A stage with a ready task and no unfinished parents joins its queue. */
+void lls_ready_add(llmsched_scheduler *s, lls_stage *stage);
+void lls_ready_remove(llmsched_scheduler *s, lls_stage *stage);
+/* The same when all of the job goes: its bunches are left as they are. */
+void lls_ready_forget(llmsched_scheduler *s, lls_stage *stage);
+
+/* ranges.c */
+bool lls_ranges_reserve(llmsched_scheduler *s, uint32_t slots);
+void lls_ranges_put(llmsched_scheduler *s, const lls_stage *stage, const lls_estimate *estimate,
+                    double reduction);
+/* to takes the place of from, whose range it shares. */
+void lls_ranges_replace(llmsched_scheduler *s, const lls_stage *from, const lls_stage *to);
+void lls_ranges_remove(llmsched_scheduler *s, const lls_stage *stage);
+/* head(U) of Algorithm 1 among what the view shows of the queue, or NULL. */
+const lls_stage *lls_ranges_best(const llmsched_view *view, const lls_queue *queue);
+
 /* job.c */
 lls_job *lls_job_find(const llmsched_scheduler *s, uint64_t id);
+lls_stage *lls_job_stage(const llmsched_scheduler *s, const lls_job *job, uint32_t number);
 lls_stage *lls_stage_find(const llmsched_scheduler *s, uint64_t job, uint32_t number);
 llmsched_status lls_job_add(llmsched_scheduler *s, uint64_t id, double arrival,
                             const llmsched_job *info, llmsched_error *err);
@@ -269,18 +328,19 @@ llmsched_status lls_stage_add(llmsched_scheduler *s, lls_job *job, uint32_t numb
                               const llmsched_revealed_stage *info, llmsched_error *err);
 /* Stages whose last task has ended finish, and what waited for them becomes ready. */
 void lls_stage_settle(llmsched_scheduler *s, lls_stage *stage);
-/* Tasks became ready to start, or no longer are. */
-void lls_stage_count_ready(llmsched_scheduler *s, lls_stage *stage, uint32_t more, uint32_t fewer);
 /* A task returns to the ready ones. */
 void lls_task_return(llmsched_scheduler *s, lls_task *task);
 void lls_job_touch(llmsched_scheduler *s, lls_job *job);
+void lls_job_clean(llmsched_scheduler *s, lls_job *job);
+/* A task of it starts. */
+void lls_stage_start(lls_stage *stage);
 
 /* tenant.c */
 /* The account of a tenant; a new one if need be. */
 llmsched_status lls_tenant_use(llmsched_scheduler *s, uint64_t id, lls_tenant **tenant,
                                llmsched_error *err);
 void lls_tenant_add_job(lls_tenant *tenant, double weight);
-/* Called before a stage's place on the heap or a task's run is counted, and after one no longer is.
+/* Called before a ready stage or a task's run is counted, and after one no longer is.
  */
 void lls_tenant_join(llmsched_scheduler *s, lls_tenant *tenant);
 void lls_tenant_part(llmsched_scheduler *s, lls_tenant *tenant);
@@ -301,14 +361,25 @@ llmsched_status lls_knowledge_use(llmsched_scheduler *s, const llmsched_profile 
 void lls_knowledge_close(llmsched_scheduler *s, lls_knowledge *k);
 void lls_knowledge_drop(llmsched_scheduler *s, uint32_t knowledge);
 llmsched_status lls_job_estimate(llmsched_scheduler *s, lls_job *job, uint32_t resource,
-                                 uint32_t method, const lls_estimate **estimate,
-                                 llmsched_error *err);
+                                 uint32_t method, lls_estimate *estimate, llmsched_error *err);
 llmsched_status lls_job_gittins(llmsched_scheduler *s, lls_job *job, uint32_t method, double *index,
                                 llmsched_error *err);
 llmsched_status lls_stage_reduction(llmsched_scheduler *s, lls_stage *stage, double *reduction,
                                     llmsched_error *err);
 
 /* policy.c: the built-in policies */
+
+/* What a built-in policy promises or wants, in llmsched_policy.flags beside the public ones; custom
+ * policies may not. */
+enum {
+    /* Its key depends on nothing of a stage but its job, its queue and its template stage, and it
+     * does not walk through llmsched_view_ready(). */
+    LLS_POLICY_ALIKE = 1 << 16,
+    /* Stages kept by their jobs' ranges of remaining work, by network or by history. */
+    LLS_POLICY_RANGES = 1 << 17,
+    LLS_POLICY_HISTORY_RANGES = 1 << 18
+};
+
 typedef struct lls_builtin {
     const char *name;
     const char *summary;

@@ -14,16 +14,21 @@ lls_job *lls_job_find(const llmsched_scheduler *s, uint64_t id)
     return slot == LLS_NONE32 ? NULL : s->jobs[slot];
 }
 
-typedef struct stage_key {
-    uint64_t job;
-    uint64_t number;
-} stage_key;
+static uint64_t stage_key(const lls_job *job, uint32_t number)
+{
+    return (uint64_t)job->slot << 32 | number;
+}
+
+lls_stage *lls_job_stage(const llmsched_scheduler *s, const lls_job *job, uint32_t number)
+{
+    uint32_t slot = lls_map_get_u64(&s->stage_ids, stage_key(job, number));
+    return slot == LLS_NONE32 ? NULL : s->stages[slot];
+}
 
 lls_stage *lls_stage_find(const llmsched_scheduler *s, uint64_t job, uint32_t number)
 {
-    stage_key key = {job, number};
-    uint32_t slot = lls_map_get(&s->stage_ids, &key, sizeof key);
-    return slot == LLS_NONE32 ? NULL : s->stages[slot];
+    const lls_job *found = lls_job_find(s, job);
+    return found != NULL ? lls_job_stage(s, found, number) : NULL;
 }
 
 /* Puts the job on the list of those whose keys are worked out at the next decision. */
@@ -31,10 +36,21 @@ void lls_job_touch(llmsched_scheduler *s, lls_job *job)
 {
     memset(job->known, 0, sizeof job->known);
     job->gittins_method = 0;
-    if (job->dirty)
+    if (job->dirty_at != LLS_NONE32)
         return;
-    job->dirty = true;
+    job->dirty_at = s->dirty_count;
     s->dirty[s->dirty_count++] = job->slot;
+}
+
+void lls_job_clean(llmsched_scheduler *s, lls_job *job)
+{
+    uint32_t at = job->dirty_at, last = LLS_NONE32;
+    if (at == LLS_NONE32)
+        return;
+    last = s->dirty[--s->dirty_count];
+    s->dirty[at] = last;
+    s->jobs[last]->dirty_at = at;
+    job->dirty_at = LLS_NONE32;
 }
 
 /* --- jobs -------------------------------------------------------------------- */
@@ -46,9 +62,7 @@ static void job_free(llmsched_scheduler *s, lls_job *job)
     if (job->knowledge != LLS_NONE32)
         lls_knowledge_drop(s, job->knowledge);
     llmsched_progress_destroy(job->progress);
-    lls_free(s->context, job->stages);
-    lls_free(s->context, job->open);
-    lls_free(s->context, job);
+    lls_pool_give(&s->pool, job, sizeof *job);
 }
 
 static llmsched_status job_attach_profile(llmsched_scheduler *s, lls_job *job,
@@ -72,12 +86,13 @@ static bool reserve_job(llmsched_scheduler *s, uint32_t *slot)
 llmsched_status lls_job_add(llmsched_scheduler *s, uint64_t id, double arrival,
                             const llmsched_job *info, llmsched_error *err)
 {
-    lls_job *job = lls_calloc(s->context, 1, sizeof *job);
+    lls_job *job = lls_pool_take(&s->pool, sizeof *job);
     if (job == NULL)
         return lls_fail_memory(err);
     *job = (lls_job){.id = id,
                      .arrival_s = arrival,
                      .knowledge = LLS_NONE32,
+                     .dirty_at = LLS_NONE32,
                      .given_mean_s = info->given_mean_s,
                      .given_llm_s = info->given_llm_s,
                      .given_tool_s = info->given_tool_s};
@@ -103,52 +118,28 @@ llmsched_status lls_job_add(llmsched_scheduler *s, uint64_t id, double arrival,
 
 static void stage_forget(llmsched_scheduler *s, lls_stage *stage)
 {
-    for (uint32_t i = 0; i < stage->task_count; i++) {
+    for (uint32_t i = 0; stage->running > 0 && i < stage->task_count; i++) {
         if (stage->tasks[i].state == LLS_TASK_RUNNING)
             lls_executor_stop(s, &stage->tasks[i]);
     }
-    if (stage->waiting == 0)
-        lls_stage_count_ready(s, stage, 0, stage->ready);
-    if (stage->queue != LLS_NONE32) {
-        lls_queue *queue = s->queues[stage->queue];
-        lls_queue_leave(s, stage);
-        if (queue->chosen_stage == stage->slot)
-            queue->chosen_tasks = 0;
-    }
-    stage_key key = {stage->job->id, stage->number};
-    (void)lls_map_remove(&s->stage_ids, &key, sizeof key);
+    if (stage->listed)
+        lls_ready_forget(s, stage);
+    if (stage->queue != LLS_NONE32 && s->queues[stage->queue]->chosen_stage == stage->slot)
+        s->queues[stage->queue]->chosen_tasks = 0;
+    (void)lls_map_remove_u64(&s->stage_ids, stage_key(stage->job, stage->number));
     s->stages[stage->slot] = NULL;
     s->free_stages[s->free_stage_count++] = stage->slot;
 }
 
-static void stage_free(llmsched_scheduler *s, lls_stage *stage)
-{
-    if (stage == NULL)
-        return;
-    lls_free(s->context, stage->edges);
-    lls_free(s->context, stage->name);
-    lls_free(s->context, stage->model);
-    lls_free(s->context, stage);
-}
-
-static void undirty(llmsched_scheduler *s, lls_job *job)
-{
-    for (uint32_t i = 0; job->dirty && i < s->dirty_count; i++) {
-        if (s->dirty[i] == job->slot) {
-            memmove(s->dirty + i, s->dirty + i + 1, (s->dirty_count - i - 1) * sizeof *s->dirty);
-            s->dirty_count--;
-            job->dirty = false;
-        }
-    }
-}
-
 void lls_job_remove(llmsched_scheduler *s, lls_job *job)
 {
-    for (uint32_t i = 0; i < job->stage_count; i++) {
-        stage_forget(s, job->stages[i]);
-        stage_free(s, job->stages[i]);
+    while (job->stages != NULL) {
+        lls_stage *stage = job->stages;
+        job->stages = stage->next_of_job;
+        stage_forget(s, stage);
+        lls_pool_give(&s->pool, stage, stage->bytes);
     }
-    undirty(s, job);
+    lls_job_clean(s, job);
     job->tenant->jobs--;
     (void)lls_map_remove_u64(&s->job_ids, job->id);
     s->jobs[job->slot] = NULL;
@@ -159,40 +150,35 @@ void lls_job_remove(llmsched_scheduler *s, lls_job *job)
 
 /* --- stages ------------------------------------------------------------------- */
 
-static void task_counts(lls_stage *stage, uint32_t tasks)
+static lls_edge *edges_of(lls_stage *stage)
 {
-    stage->task_count = stage->ready = tasks;
-    for (uint32_t i = 0; i < tasks; i++)
-        stage->tasks[i] = (lls_task){.stage = stage, .number = i, .executor = LLS_NONE32};
+    return (lls_edge *)(void *)(stage->tasks + stage->task_count);
 }
 
-static llmsched_status stage_new(llmsched_scheduler *s, lls_job *job, uint32_t number,
-                                 const llmsched_revealed_stage *info, lls_stage **ret,
-                                 llmsched_error *err)
+static lls_stage *stage_new(llmsched_scheduler *s, lls_job *job, uint32_t number,
+                            const llmsched_revealed_stage *info)
 {
     uint32_t tasks = info->kind == LLMSCHED_STAGE_DYNAMIC ? 0 : info->tasks > 0 ? info->tasks : 1;
-    lls_stage *stage = lls_calloc(s->context, 1, sizeof *stage + (size_t)tasks * sizeof(lls_task));
+    size_t name = strlen(info->name) + 1;
+    size_t bytes =
+        sizeof(lls_stage) + tasks * sizeof(lls_task) + info->parent_count * sizeof(lls_edge) + name;
+    lls_stage *stage = lls_pool_take(&s->pool, bytes);
     if (stage == NULL)
-        return lls_fail_memory(err);
-    stage->number = number;
-    stage->job = job;
-    stage->kind = info->kind;
-    stage->queue = LLS_NONE32;
-    stage->template_stage = LLS_NONE32;
-    stage->choice = info->choice;
-    stage->has_prompt = info->has_prompt != 0;
-    stage->prompt_tokens = info->prompt_tokens;
-    task_counts(stage, tasks);
-    stage->name = lls_strdup(s->context, info->name);
-    stage->model = info->model != NULL ? lls_strdup(s->context, info->model) : NULL;
-    stage->edges = lls_calloc(s->context, info->parent_count, sizeof *stage->edges);
-    if (stage->name == NULL || (info->model != NULL && stage->model == NULL) ||
-        stage->edges == NULL) {
-        stage_free(s, stage);
-        return lls_fail_memory(err);
-    }
-    *ret = stage;
-    return LLMSCHED_OK;
+        return NULL;
+    *stage = (lls_stage){.job = job,
+                         .bytes = bytes,
+                         .prompt_tokens = info->prompt_tokens,
+                         .number = number,
+                         .queue = LLS_NONE32,
+                         .template_stage = LLS_NONE32,
+                         .task_count = tasks,
+                         .ready = tasks,
+                         .kind = (uint8_t)info->kind,
+                         .has_prompt = info->has_prompt != 0};
+    for (uint32_t i = 0; i < tasks; i++)
+        stage->tasks[i] = (lls_task){.stage = stage, .executor = LLS_NONE32};
+    stage->name = memcpy(edges_of(stage) + info->parent_count, info->name, name);
+    return stage;
 }
 
 static bool reserve_stage(llmsched_scheduler *s, lls_stage *stage)
@@ -205,68 +191,40 @@ static bool reserve_stage(llmsched_scheduler *s, lls_stage *stage)
                     sizeof(lls_stage *)) &&
            lls_grow(s->context, (void **)&s->free_stages, &s->free_stage_capacity, slots,
                     sizeof(uint32_t)) &&
-           lls_grow(s->context, (void **)&job->stages, &job->stage_capacity,
-                    (size_t)job->stage_count + 1, sizeof(lls_stage *)) &&
-           lls_grow(s->context, (void **)&job->open, &job->open_capacity,
-                    (size_t)job->open_count + 1, sizeof(lls_stage *)) &&
            (job->progress == NULL || lls_progress_reserve(job->progress)) &&
            (stage->queue == LLS_NONE32 ||
-            lls_heap_reserve(&s->queues[stage->queue]->ready, stage->slot + 1));
+            (lls_heap_reserve(&s->queues[stage->queue]->ready, stage->slot + 1) &&
+             lls_ranges_reserve(s, stage->slot + 1)));
 }
 
 /* A stage waits on its unfinished parents through one edge each. */
 static void link_parents(llmsched_scheduler *s, lls_stage *stage,
                          const llmsched_revealed_stage *info)
 {
+    lls_edge *edges = edges_of(stage);
     for (uint32_t i = 0; i < info->parent_count; i++) {
-        lls_stage *parent = lls_stage_find(s, stage->job->id, info->parents[i]);
+        lls_stage *parent = lls_job_stage(s, stage->job, info->parents[i]);
         if (parent->done)
             continue;
-        stage->edges[i].child = stage;
-        stage->edges[i].next = parent->children;
-        parent->children = &stage->edges[i];
+        edges[i] = (lls_edge){stage, parent->children};
+        parent->children = &edges[i];
         stage->waiting++;
     }
 }
 
-void lls_stage_count_ready(llmsched_scheduler *s, lls_stage *stage, uint32_t more, uint32_t fewer)
+/* Nothing can fail any more. */
+static void link_stage(llmsched_scheduler *s, lls_stage *stage, const llmsched_revealed_stage *info)
 {
-    s->ready_tasks += more - fewer;
-    if (stage->queue != LLS_NONE32)
-        s->queues[stage->queue]->ready_tasks += more - fewer;
-}
-
-/* Nothing that it waited for is left. */
-static void note_ready(llmsched_scheduler *s, lls_stage *stage)
-{
-    stage->ready_s = s->now;
-    stage->chain_llm_s = stage->job->chain_llm_s;
-    lls_stage_count_ready(s, stage, stage->ready, 0);
-}
-
-llmsched_status lls_stage_add(llmsched_scheduler *s, lls_job *job, uint32_t number,
-                              const llmsched_revealed_stage *info, llmsched_error *err)
-{
-    lls_stage *stage = NULL;
-    stage_key key = {job->id, number};
-    llmsched_status status = stage_new(s, job, number, info, &stage, err);
-    if (status == LLMSCHED_OK && info->kind != LLMSCHED_STAGE_DYNAMIC)
-        status = lls_queue_get(s, info->kind, info->model, &stage->queue, err);
-    if (status == LLMSCHED_OK &&
-        (!reserve_stage(s, stage) || !lls_map_put(&s->stage_ids, &key, sizeof key, stage->slot)))
-        status = lls_fail_memory(err);
-    if (status != LLMSCHED_OK) {
-        stage_free(s, stage);
-        return status;
-    }
+    lls_job *job = stage->job;
     if (s->free_stage_count > 0)
         s->free_stage_count--;
     else
         s->stage_slots++;
     s->stages[stage->slot] = stage;
-    job->stages[job->stage_count++] = stage;
-    stage->open_at = job->open_count;
-    job->open[job->open_count++] = stage;
+    stage->next_of_job = job->stages;
+    job->stages = stage;
+    job->stage_count++;
+    job->open_count++;
     if (job->progress != NULL) {
         stage->number_in_progress = lls_progress_add(job->progress, info);
         stage->template_stage = job->progress->template_stages[stage->number_in_progress];
@@ -276,6 +234,35 @@ llmsched_status lls_stage_add(llmsched_scheduler *s, lls_job *job, uint32_t numb
         job->unfinished_llm++;
     else if (stage->kind == LLMSCHED_STAGE_REGULAR)
         job->unfinished_tool++;
+}
+
+/* Nothing that it waited for is left. */
+static void note_ready(llmsched_scheduler *s, lls_stage *stage)
+{
+    stage->ready_s = s->now;
+    stage->chain_llm_s = stage->job->chain_llm_s;
+    if (stage->task_count > 0)
+        lls_ready_add(s, stage);
+}
+
+llmsched_status lls_stage_add(llmsched_scheduler *s, lls_job *job, uint32_t number,
+                              const llmsched_revealed_stage *info, llmsched_error *err)
+{
+    lls_stage *stage = stage_new(s, job, number, info);
+    if (stage == NULL)
+        return lls_fail_memory(err);
+    llmsched_status status = LLMSCHED_OK;
+    if (info->kind != LLMSCHED_STAGE_DYNAMIC)
+        status = lls_queue_get(s, info->kind, info->model, &stage->queue, err);
+    if (status == LLMSCHED_OK &&
+        (!reserve_stage(s, stage) ||
+         !lls_map_put_u64(&s->stage_ids, stage_key(job, number), stage->slot)))
+        status = lls_fail_memory(err);
+    if (status != LLMSCHED_OK) {
+        lls_pool_give(&s->pool, stage, stage->bytes);
+        return status;
+    }
+    link_stage(s, stage, info);
     if (stage->waiting == 0)
         note_ready(s, stage);
     lls_stage_settle(s, stage);
@@ -285,12 +272,37 @@ llmsched_status lls_stage_add(llmsched_scheduler *s, lls_job *job, uint32_t numb
 
 /* --- the end of tasks and stages ------------------------------------------------ */
 
+void lls_stage_start(lls_stage *stage)
+{
+    lls_job *job = stage->job;
+    if (stage->started)
+        return;
+    stage->started = true;
+    stage->previous_started = NULL;
+    stage->next_started = job->started;
+    if (job->started != NULL)
+        job->started->previous_started = stage;
+    job->started = stage;
+}
+
+static void take_started(lls_stage *stage)
+{
+    if (!stage->started)
+        return;
+    if (stage->previous_started != NULL)
+        stage->previous_started->next_started = stage->next_started;
+    else
+        stage->job->started = stage->next_started;
+    if (stage->next_started != NULL)
+        stage->next_started->previous_started = stage->previous_started;
+}
+
 static void note_finished(lls_stage *stage)
 {
     lls_job *job = stage->job;
     stage->done = true;
-    job->open[stage->open_at] = job->open[--job->open_count];
-    job->open[stage->open_at]->open_at = stage->open_at;
+    take_started(stage);
+    job->open_count--;
     if (stage->kind == LLMSCHED_STAGE_LLM)
         job->unfinished_llm--;
     else if (stage->kind == LLMSCHED_STAGE_REGULAR)
@@ -302,22 +314,24 @@ static void note_finished(lls_stage *stage)
 
 void lls_stage_settle(llmsched_scheduler *s, lls_stage *stage)
 {
-    /* A list instead of recursion: dynamic stages finish at once, and may stand in long chains. */
-    lls_stage *todo = stage;
-    stage->next_done = NULL;
-    while (todo != NULL) {
-        lls_stage *done = todo;
-        todo = done->next_done;
-        if (done->done || done->waiting > 0 || done->finished < done->task_count)
-            continue;
-        note_finished(done);
-        for (lls_edge *edge = done->children; edge != NULL; edge = edge->next) {
+    /* A list instead of recursion: dynamic stages finish at once, and may stand in long chains.
+     * They are never in a bunch, so its links are free for it. */
+    if (stage->done || stage->waiting > 0 || stage->finished < stage->task_count)
+        return;
+    stage->next = NULL;
+    while (stage != NULL) {
+        lls_stage *todo = stage->next;
+        note_finished(stage);
+        for (lls_edge *edge = stage->children; edge != NULL; edge = edge->next) {
             if (--edge->child->waiting > 0)
                 continue;
             note_ready(s, edge->child);
-            edge->child->next_done = todo;
+            if (edge->child->task_count > 0)
+                continue;
+            edge->child->next = todo;
             todo = edge->child;
         }
+        stage = todo;
     }
 }
 
@@ -327,7 +341,10 @@ void lls_task_return(llmsched_scheduler *s, lls_task *task)
     task->state = LLS_TASK_READY;
     task->executor = LLS_NONE32;
     stage->ready++;
-    lls_stage_count_ready(s, stage, 1, 0);
-    if (task->number < stage->first_ready)
-        stage->first_ready = task->number;
+    if (stage->listed)
+        s->queues[stage->queue]->ready_tasks++;
+    else
+        lls_ready_add(s, stage);
+    if (lls_task_number(task) < stage->first_ready)
+        stage->first_ready = lls_task_number(task);
 }

@@ -4,11 +4,6 @@
 
 #include <math.h>
 
-static bool is_ready(const lls_stage *stage)
-{
-    return stage->waiting == 0 && stage->ready > 0;
-}
-
 /* inner: what the view said, if it was the view that failed. */
 static llmsched_status callback_failed(const char *what, llmsched_status status,
                                        const llmsched_error *inner, llmsched_error *err)
@@ -34,6 +29,21 @@ static bool spares_key(const llmsched_scheduler *s, const lls_stage *stage)
            lls_queue_all_fit(s->queues[stage->queue]);
 }
 
+static llmsched_status score_range(llmsched_scheduler *s, lls_stage *stage, llmsched_error *err)
+{
+    uint32_t method =
+        (s->policy.flags & LLS_POLICY_RANGES) != 0 ? LLMSCHED_BY_NETWORK : LLMSCHED_BY_HISTORY;
+    lls_estimate estimate;
+    double reduction = 0;
+    llmsched_status status =
+        lls_job_estimate(s, stage->job, lls_resource(stage->kind), method, &estimate, err);
+    if (status == LLMSCHED_OK)
+        status = lls_stage_reduction(s, stage, &reduction, err);
+    if (status == LLMSCHED_OK)
+        lls_ranges_put(s, stage, &estimate, reduction);
+    return status;
+}
+
 static llmsched_status score_stage(llmsched_scheduler *s, lls_stage *stage, llmsched_error *err)
 {
     double key = 0;
@@ -47,6 +57,10 @@ static llmsched_status score_stage(llmsched_scheduler *s, lls_stage *stage, llms
         return callback_failed("key", status, &inner, err);
     if (isnan(key))
         return lls_fail(err, LLMSCHED_ERROR_CALLBACK, "policy: key is not a number");
+    if (scored && (s->policy.flags & (LLS_POLICY_RANGES | LLS_POLICY_HISTORY_RANGES)) != 0)
+        status = score_range(s, stage, err);
+    if (status != LLMSCHED_OK)
+        return status;
     stage->key = key;
     set_scored(s, stage, scored);
     lls_queue_enter(s, stage);
@@ -55,16 +69,11 @@ static llmsched_status score_stage(llmsched_scheduler *s, lls_stage *stage, llms
 
 static llmsched_status score_job(llmsched_scheduler *s, lls_job *job, llmsched_error *err)
 {
-    for (uint32_t i = 0; i < job->open_count; i++) {
-        lls_stage *stage = job->open[i];
-        stage->reduction_known = false;
-        if (stage->queue == LLS_NONE32 || !is_ready(stage))
-            continue;
-        llmsched_status status = score_stage(s, stage, err);
-        if (status != LLMSCHED_OK)
-            return status;
-    }
-    return LLMSCHED_OK;
+    llmsched_status status = LLMSCHED_OK;
+    job->scoring++;
+    for (lls_stage *head = job->heads; head != NULL && status == LLMSCHED_OK; head = head->next)
+        status = score_stage(s, head, err);
+    return status;
 }
 
 /* A job whose scoring fails stays on the list, so nothing is lost. */
@@ -75,8 +84,7 @@ static llmsched_status score_dirty(llmsched_scheduler *s, llmsched_error *err)
         llmsched_status status = score_job(s, job, err);
         if (status != LLMSCHED_OK)
             return status;
-        job->dirty = false;
-        s->dirty_count--;
+        lls_job_clean(s, job);
     }
     return LLMSCHED_OK;
 }
@@ -99,7 +107,7 @@ static llmsched_status score_spared(llmsched_scheduler *s, lls_queue *queue, llm
 static llmsched_status pick(llmsched_scheduler *s, lls_queue *queue, lls_stage **ret,
                             llmsched_error *err)
 {
-    if (queue->chosen_tasks > 0 && lls_heap_contains(&queue->ready, queue->chosen_stage)) {
+    if (queue->chosen_tasks > 0) {
         *ret = s->stages[queue->chosen_stage];
         return LLMSCHED_OK;
     }
@@ -115,8 +123,7 @@ static llmsched_status pick(llmsched_scheduler *s, lls_queue *queue, lls_stage *
         if (status != LLMSCHED_OK)
             return callback_failed("choose", status, &inner, err);
         stage = lls_stage_find(s, choice.job, choice.stage);
-        if (stage == NULL || stage->queue != queue->number ||
-            !lls_heap_contains(&queue->ready, stage->slot))
+        if (stage == NULL || stage->queue != queue->number || !stage->listed)
             return lls_fail(err, LLMSCHED_ERROR_CALLBACK,
                             "policy: chose job %llu, stage %u, which is not ready in that queue",
                             (unsigned long long)choice.job, choice.stage);
@@ -134,6 +141,8 @@ static lls_task *first_ready_task(lls_stage *stage)
     while (stage->tasks[i].state != LLS_TASK_READY)
         i++;
     stage->first_ready = i + 1;
+    if (stage->started_end <= i)
+        stage->started_end = i + 1;
     return &stage->tasks[i];
 }
 
@@ -176,17 +185,18 @@ static void start(llmsched_scheduler *s, lls_queue *queue, lls_stage *stage, lls
 {
     lls_task *task = first_ready_task(stage);
     stage->ready--;
-    lls_stage_count_ready(s, stage, 0, 1);
+    lls_stage_start(stage);
+    queue->ready_tasks--;
     note_start(s, stage, e);
     lls_executor_attach(s, e, task);
     if (stage->ready == 0)
-        lls_queue_leave(s, stage);
+        lls_ready_remove(s, stage);
     queue->chosen_tasks--;
     lls_queue_take_freed(queue, stage->job->id);
     s->decisions++;
     *decision = (llmsched_decision){.size = sizeof *decision,
                                     .stage = stage->number,
-                                    .task = task->number,
+                                    .task = lls_task_number(task),
                                     .job = stage->job->id,
                                     .executor = e->id};
 }

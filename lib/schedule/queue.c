@@ -42,23 +42,6 @@ void lls_queue_free(llmsched_scheduler *s, lls_queue *queue)
     lls_free(s->context, queue);
 }
 
-/* "r" for regular tasks, "l" for engines without a model, "l:MODEL". */
-static char *queue_name(const llmsched_context *context, uint32_t kind, const char *model)
-{
-    if (kind == LLMSCHED_STAGE_REGULAR)
-        return lls_strdup(context, "r");
-    if (model == NULL)
-        return lls_strdup(context, "l");
-    size_t length = strlen(model);
-    char *name = lls_calloc(context, length + 3, 1);
-    if (name != NULL) {
-        name[0] = 'l';
-        name[1] = ':';
-        memcpy(name + 2, model, length);
-    }
-    return name;
-}
-
 static lls_queue *queue_new(llmsched_scheduler *s, uint32_t kind, const char *model)
 {
     lls_queue *queue = lls_calloc(s->context, 1, sizeof *queue);
@@ -66,7 +49,7 @@ static lls_queue *queue_new(llmsched_scheduler *s, uint32_t kind, const char *mo
         return NULL;
     queue->number = s->queue_count;
     queue->kind = kind;
-    queue->chosen_stage = LLS_NONE32;
+    queue->chosen_stage = queue->range_root = LLS_NONE32;
     queue->scheduler = s;
     lls_heap_init(&queue->ready, s->context, compare_stages, queue);
     lls_heap_init(&queue->executors, s->context, compare_executors, queue);
@@ -80,28 +63,36 @@ static lls_queue *queue_new(llmsched_scheduler *s, uint32_t kind, const char *mo
     return queue;
 }
 
+static llmsched_status queue_add(llmsched_scheduler *s, uint32_t kind, const char *model,
+                                 uint32_t *number, llmsched_error *err)
+{
+    lls_queue *queue = queue_new(s, kind, model);
+    if (queue == NULL ||
+        !lls_grow(s->context, (void **)&s->queues, &s->queue_capacity, (size_t)s->queue_count + 1,
+                  sizeof(lls_queue *)) ||
+        (queue->model != NULL && !lls_map_put_str(&s->queue_models, model, s->queue_count))) {
+        lls_queue_free(s, queue);
+        return lls_fail_memory(err);
+    }
+    *number = s->queue_count;
+    s->queues[s->queue_count++] = queue;
+    return LLMSCHED_OK;
+}
+
 llmsched_status lls_queue_get(llmsched_scheduler *s, uint32_t kind, const char *model,
                               uint32_t *number, llmsched_error *err)
 {
-    lls_queue *queue = NULL;
-    char *name = queue_name(s->context, kind, model);
-    if (name == NULL)
-        return lls_fail_memory(err);
-    uint32_t found = lls_map_get_str(&s->queue_names, name);
+    uint32_t *plain = kind == LLMSCHED_STAGE_REGULAR ? &s->tool_queue
+                      : model == NULL                ? &s->plain_queue
+                                                     : NULL;
+    uint32_t found = plain != NULL ? *plain : lls_map_get_str(&s->queue_models, model);
     if (found == LLS_NONE32) {
-        queue = queue_new(s, kind, model);
-        if (queue == NULL ||
-            !lls_grow(s->context, (void **)&s->queues, &s->queue_capacity,
-                      (size_t)s->queue_count + 1, sizeof(lls_queue *)) ||
-            !lls_map_put_str(&s->queue_names, name, s->queue_count)) {
-            lls_queue_free(s, queue);
-            lls_free(s->context, name);
-            return lls_fail_memory(err);
-        }
-        found = s->queue_count;
-        s->queues[s->queue_count++] = queue;
+        llmsched_status status = queue_add(s, kind, model, &found, err);
+        if (status != LLMSCHED_OK)
+            return status;
+        if (plain != NULL)
+            *plain = found;
     }
-    lls_free(s->context, name);
     *number = found;
     return LLMSCHED_OK;
 }
@@ -128,8 +119,6 @@ void lls_queue_enter(llmsched_scheduler *s, lls_stage *stage)
         lls_heap_update(ready, stage->slot);
         return;
     }
-    lls_tenant_join(s, stage->job->tenant);
-    stage->job->tenant->ready++;
     (void)lls_heap_push(ready, stage->slot); /* reserved when the stage was revealed */
 }
 
@@ -143,8 +132,6 @@ void lls_queue_leave(llmsched_scheduler *s, lls_stage *stage)
         stage->unscored = false;
         queue->unscored--;
     }
-    stage->job->tenant->ready--;
-    lls_tenant_part(s, stage->job->tenant);
 }
 
 /* There is room for one note per place, which lls_executor_up() and _change() see to. */

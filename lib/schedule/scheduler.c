@@ -45,10 +45,12 @@ llmsched_status llmsched_scheduler_create(llmsched_context *context,
         return status;
     }
     s->context = lls_context_retain(context);
+    s->plain_queue = s->tool_queue = LLS_NONE32;
+    lls_pool_init(&s->pool, context);
     s->now = -INFINITY;
     lls_random_seed(&s->random, options.seed);
     lls_map_init(&s->executor_ids, context);
-    lls_map_init(&s->queue_names, context);
+    lls_map_init(&s->queue_models, context);
     lls_map_init(&s->job_ids, context);
     lls_map_init(&s->stage_ids, context);
     lls_map_init(&s->tenant_ids, context);
@@ -59,7 +61,7 @@ llmsched_status llmsched_scheduler_create(llmsched_context *context,
 static void free_tables(llmsched_scheduler *s)
 {
     lls_map_finish(&s->executor_ids);
-    lls_map_finish(&s->queue_names);
+    lls_map_finish(&s->queue_models);
     lls_map_finish(&s->job_ids);
     lls_map_finish(&s->stage_ids);
     lls_tenants_free(s);
@@ -70,6 +72,7 @@ static void free_tables(llmsched_scheduler *s)
     lls_free(s->context, s->stages);
     lls_free(s->context, s->free_stages);
     lls_free(s->context, s->dirty);
+    lls_free(s->context, s->ranges);
     lls_free(s->context, s->knowledge);
 }
 
@@ -77,12 +80,9 @@ void llmsched_scheduler_destroy(llmsched_scheduler *s)
 {
     if (s == NULL)
         return;
-    s->dirty_count = 0;
     for (uint32_t i = 0; i < s->job_slots; i++) {
-        if (s->jobs[i] != NULL) {
-            s->jobs[i]->dirty = false;
+        if (s->jobs[i] != NULL)
             lls_job_remove(s, s->jobs[i]);
-        }
     }
     for (uint32_t i = 0; i < s->knowledge_count; i++) {
         if (s->knowledge[i].profile != NULL)
@@ -95,6 +95,7 @@ void llmsched_scheduler_destroy(llmsched_scheduler *s)
     if (s->policy.release != NULL)
         s->policy.release(s->policy.user);
     free_tables(s);
+    lls_pool_finish(&s->pool);
     llmsched_context *context = s->context;
     lls_free(context, s);
     lls_context_release(context);
@@ -105,10 +106,13 @@ llmsched_status llmsched_scheduler_get_stats(const llmsched_scheduler *s,
 {
     if (s == NULL || stats == NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "scheduler and stats must not be NULL");
+    uint32_t ready = 0;
+    for (uint32_t i = 0; i < s->queue_count; i++)
+        ready += s->queues[i]->ready_tasks;
     llmsched_scheduler_stats now = {.size = sizeof now,
                                     .executors = s->executor_count,
                                     .jobs = s->job_count,
-                                    .ready = s->ready_tasks,
+                                    .ready = ready,
                                     .running = s->running_tasks,
                                     .events = s->events,
                                     .decisions = s->decisions};

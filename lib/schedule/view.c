@@ -53,7 +53,7 @@ llmsched_status llmsched_view_queue(const llmsched_view *view, uint32_t queue,
                                .model = q->model,
                                .capacity = q->capacity,
                                .running = q->running,
-                               .ready = view->only != NULL ? view->only_count : q->ready.count};
+                               .ready = view->only != NULL ? view->only_count : q->ready_stages};
     return lls_sized_out(info, &now, sizeof now, sizeof now, "llmsched_queue_view", view->err);
 }
 
@@ -206,11 +206,13 @@ llmsched_status llmsched_view_stage(const llmsched_view *view, uint64_t job, uin
     if (found == NULL)
         return lls_fail(view->err, LLMSCHED_ERROR_NOT_FOUND, "view: job %llu has no stage %u",
                         (unsigned long long)job, stage);
-    const lls_outlook outlook = outlook_of(view->scheduler, found);
+    const llmsched_scheduler *s = view->scheduler;
+    const lls_outlook outlook = outlook_of(s, found);
     llmsched_stage_view now = {.size = sizeof now,
                                .kind = found->kind,
                                .name = found->name,
-                               .model = found->model,
+                               .model = found->queue != LLS_NONE32 ? s->queues[found->queue]->model
+                                                                   : NULL,
                                .queue = found->queue,
                                .template_stage = found->template_stage,
                                .tasks = found->task_count,
@@ -220,7 +222,7 @@ llmsched_status llmsched_view_stage(const llmsched_view *view, uint64_t job, uin
                                .prompt_tokens = found->prompt_tokens,
                                .ready_s = found->ready_s,
                                .chain_llm_s = found->chain_llm_s,
-                               .served_s = lls_stage_served(view->scheduler, found),
+                               .served_s = lls_stage_served(s, found),
                                .mean_s = outlook.mean_s,
                                .path_s = outlook.path_s,
                                .path_stages = outlook.path_stages,
@@ -233,10 +235,7 @@ llmsched_status llmsched_view_estimate(const llmsched_view *view, uint64_t id, u
                                        uint32_t method, llmsched_estimate *estimate)
 {
     lls_job *job = lls_job_find(view->scheduler, id);
-    const lls_estimate *found = NULL;
-    uint32_t resource = kind == LLMSCHED_STAGE_LLM       ? LLS_RESOURCE_LLM
-                        : kind == LLMSCHED_STAGE_REGULAR ? LLS_RESOURCE_TOOL
-                                                         : LLS_RESOURCE_BOTH;
+    lls_estimate found;
     if (job == NULL)
         return no_job(view, id);
     if (kind > LLMSCHED_STAGE_REGULAR || method < LLMSCHED_BY_NETWORK ||
@@ -244,11 +243,11 @@ llmsched_status llmsched_view_estimate(const llmsched_view *view, uint64_t id, u
         return lls_fail(view->err, LLMSCHED_ERROR_INVALID, "view: kind %u or method %u is unknown",
                         kind, method);
     llmsched_status status =
-        lls_job_estimate(view->scheduler, job, resource, method, &found, view->err);
+        lls_job_estimate(view->scheduler, job, lls_resource(kind), method, &found, view->err);
     if (status != LLMSCHED_OK)
         return status;
     llmsched_estimate now = {
-        .size = sizeof now, .mean_s = found->mean, .lo_s = found->lo, .hi_s = found->hi};
+        .size = sizeof now, .mean_s = found.mean, .lo_s = found.lo, .hi_s = found.hi};
     return lls_sized_out(estimate, &now, sizeof now, sizeof now, "llmsched_estimate", view->err);
 }
 

@@ -8,99 +8,86 @@
  */
 #include "schedule/internal.h"
 
-/* What a ready stage is compared by; smaller is better from the first field on. */
-typedef struct rank {
-    uint32_t over_share;
-    double arrival_s;
-    uint64_t job;
-    uint32_t stage;
-} rank;
+typedef struct shares {
+    const llmsched_scheduler *scheduler;
+    const lls_queue *queue;
+    const lls_tenant *tenant; /* whose stages may be seen; NULL: all */
+    uint32_t share;           /* places of the queue that a job may hold */
+} shares;
 
-static bool before(const rank *a, const rank *b)
+static shares shares_of(const llmsched_view *view, uint32_t queue)
 {
-    if (a->over_share != b->over_share)
-        return a->over_share < b->over_share;
-    if (a->arrival_s != b->arrival_s)
-        return a->arrival_s < b->arrival_s;
-    if (a->job != b->job)
-        return a->job < b->job;
-    return a->stage < b->stage;
+    const llmsched_scheduler *s = view->scheduler;
+    shares of = {s, s->queues[queue], view->tenant, s->queues[queue]->capacity};
+    if (s->job_count > 0)
+        of.share = (of.queue->capacity + s->job_count - 1) / s->job_count;
+    return of;
 }
 
-static llmsched_status share_of(const llmsched_view *view, uint32_t queue, uint32_t *kind,
-                                uint32_t *share)
+static bool under_share(const shares *of, const lls_job *job)
 {
-    llmsched_queue_view info = {.size = sizeof info};
-    llmsched_status status = llmsched_view_queue(view, queue, &info);
-    uint32_t jobs = llmsched_view_job_count(view);
-    *kind = info.kind;
-    *share = jobs > 0 ? (info.capacity + jobs - 1) / jobs : info.capacity;
-    return status;
+    return (of->queue->kind == LLMSCHED_STAGE_LLM ? job->running_llm : job->running_tool) <
+           of->share;
 }
 
-static llmsched_status rank_of(const llmsched_view *view, uint64_t job, uint32_t stage,
-                               uint32_t kind, uint32_t share, rank *ret)
+static bool is_seen(const void *user, uint32_t slot)
 {
-    llmsched_job_view info = {.size = sizeof info};
-    llmsched_status status = llmsched_view_job(view, job, &info);
-    uint32_t running = kind == LLMSCHED_STAGE_LLM ? info.running_llm : info.running_tool;
-    *ret = (rank){running >= share, info.arrival_s, job, stage};
-    return status;
+    const shares *of = user;
+    return of->tenant == NULL || of->scheduler->stages[slot]->job->tenant == of->tenant;
 }
 
-/* The place freed longest ago whose job may keep it; LLMSCHED_NONE: none. */
-static llmsched_status keep(const llmsched_view *view, uint32_t queue, uint32_t kind,
-                            uint32_t share, llmsched_choice *choice)
+static bool may_start(const void *user, uint32_t slot)
 {
-    uint64_t owner = 0;
-    for (uint32_t f = 0; llmsched_view_freed(view, queue, f, &owner) == LLMSCHED_OK; f++) {
-        uint64_t job = 0;
-        uint32_t stage = 0;
-        bool found = false;
-        for (uint32_t i = 0; llmsched_view_ready(view, queue, i, &job, &stage) == LLMSCHED_OK;
-             i++) {
-            rank r;
-            if (job != owner || (found && stage > choice->stage))
-                continue;
-            llmsched_status status = rank_of(view, job, stage, kind, share, &r);
-            if (status != LLMSCHED_OK)
-                return status;
-            if (r.over_share)
-                break;
-            choice->job = job;
-            choice->stage = stage;
-            found = true;
-        }
-        if (found)
-            return LLMSCHED_OK;
+    const shares *of = user;
+    return is_seen(of, slot) && under_share(of, of->scheduler->stages[slot]->job);
+}
+
+/* The job's ready stage in the queue with the lowest number, or NULL. */
+static const lls_stage *first_of(const shares *of, const lls_job *job)
+{
+    const lls_stage *first = NULL;
+    for (const lls_stage *head = job->heads; head != NULL; head = head->next) {
+        if (head->queue == of->queue->number && (first == NULL || head->number < first->number))
+            first = head;
     }
-    return LLMSCHED_NONE;
+    return first;
+}
+
+static bool may_keep(const shares *of, const lls_job *job)
+{
+    return job != NULL && (of->tenant == NULL || job->tenant == of->tenant) && under_share(of, job);
+}
+
+/* For the place freed longest ago whose job may keep it. */
+static const lls_stage *keep(const shares *of)
+{
+    for (uint32_t i = 0; i < of->queue->freed_count; i++) {
+        const lls_job *job = lls_job_find(of->scheduler, of->queue->freed[i]);
+        const lls_stage *stage = may_keep(of, job) ? first_of(of, job) : NULL;
+        if (stage != NULL)
+            return stage;
+    }
+    return NULL;
 }
 
 static llmsched_status choose(void *user, const llmsched_view *view, uint32_t queue,
                               llmsched_choice *choice)
 {
     LLS_UNUSED(user);
-    uint32_t kind = 0, share = 0, stage = 0;
-    uint64_t job = 0;
-    llmsched_status status = share_of(view, queue, &kind, &share);
-    if (status != LLMSCHED_OK)
-        return status;
-    choice->tasks = 1; /* shares are counted place by place */
-    status = keep(view, queue, kind, share, choice);
-    if (status != LLMSCHED_NONE)
-        return status;
-    rank best = {0};
-    for (uint32_t i = 0; llmsched_view_ready(view, queue, i, &job, &stage) == LLMSCHED_OK; i++) {
-        rank r;
-        status = rank_of(view, job, stage, kind, share, &r);
-        if (status != LLMSCHED_OK)
-            return status;
-        if (i == 0 || before(&r, &best))
-            best = r;
+    const llmsched_scheduler *s = view->scheduler;
+    const shares of = shares_of(view, queue);
+    const lls_stage *stage = keep(&of);
+    if (stage == NULL) {
+        /* The queue is in order of arrival; those passed over hold their shares of its places, so
+         * they are few. */
+        uint32_t slot = lls_heap_first(&of.queue->ready, may_start, &of);
+        if (slot == LLS_NONE32)
+            slot = lls_heap_first(&of.queue->ready, is_seen, &of);
+        stage = s->stages[slot];
     }
-    choice->job = best.job;
-    choice->stage = best.stage;
+    choice->job = stage->job->id;
+    choice->stage = stage->number;
+    choice->tasks = 1; /* shares are counted place by place */
     return LLMSCHED_OK;
 }
 

@@ -53,6 +53,7 @@ static bool narrow(state *p, const lls_heap *ready, const lls_tenant *tenant, ll
         if (view->scheduler->stages[ready->items[i]]->job->tenant == tenant)
             p->stages[count++] = ready->items[i];
     }
+    view->tenant = tenant;
     view->only = p->stages;
     view->only_count = count;
     return true;
@@ -110,7 +111,7 @@ static llmsched_status create(llmsched_context *context, const char *inside,
     }
     p->context = lls_context_retain(context);
     *policy = (llmsched_policy){.size = sizeof *policy,
-                                .flags = p->inner.flags,
+                                .flags = p->inner.flags & ~(uint32_t)LLS_POLICY_ALIKE,
                                 .user = p,
                                 .key = key,
                                 .choose = choose,

@@ -66,7 +66,7 @@ static llmsched_status create(llmsched_context *context, const char *text, llmsc
     *p = read;
     p->context = lls_context_retain(context);
     *policy = (llmsched_policy){.size = sizeof *policy,
-                                .flags = LLMSCHED_POLICY_LAZY,
+                                .flags = LLMSCHED_POLICY_LAZY | LLS_POLICY_ALIKE,
                                 .user = p,
                                 .key = key,
                                 .release = release,

@@ -34,7 +34,8 @@ static llmsched_status create_sjf(llmsched_context *context, const char *options
                                   llmsched_policy *policy, llmsched_error *err)
 {
     LLS_UNUSED(context);
-    *policy = (llmsched_policy){.size = sizeof *policy, .key = by_profile};
+    *policy =
+        (llmsched_policy){.size = sizeof *policy, .flags = LLS_POLICY_ALIKE, .key = by_profile};
     return lls_policy_options("sjf", options, NULL, 0, err);
 }
 
@@ -42,7 +43,7 @@ static llmsched_status create_given(llmsched_context *context, const char *optio
                                     llmsched_policy *policy, llmsched_error *err)
 {
     LLS_UNUSED(context);
-    *policy = (llmsched_policy){.size = sizeof *policy, .key = by_given};
+    *policy = (llmsched_policy){.size = sizeof *policy, .flags = LLS_POLICY_ALIKE, .key = by_given};
     return lls_policy_options("sjf-given", options, NULL, 0, err);
 }
 

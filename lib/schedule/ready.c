@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bunches of ready stages: pairing heaps by number (Fredman, Sedgewick, Sleator, Tarjan 1986), tied
+ * together through the stages themselves. Of a stage inside one, previous is the sibling before it
+ * or else its parent.
+ */
+#include "schedule/internal.h"
+
+/* --- pairing heaps ------------------------------------------------------------------- */
+
+static void add_child(lls_stage *parent, lls_stage *stage)
+{
+    stage->previous = parent;
+    stage->next = parent->child;
+    if (stage->next != NULL)
+        stage->next->previous = stage;
+    parent->child = stage;
+}
+
+/* Two roots become one. */
+static lls_stage *meld(lls_stage *a, lls_stage *b)
+{
+    if (a == NULL || b == NULL)
+        return a != NULL ? a : b;
+    lls_stage *root = a->number < b->number ? a : b;
+    add_child(root, root == a ? b : a);
+    return root;
+}
+
+/* The children of a root that goes: in pairs, then the pairs from the last to the first. */
+static lls_stage *meld_children(lls_stage *stage)
+{
+    lls_stage *pairs = NULL, *root = NULL, *at = stage->child;
+    stage->child = NULL;
+    while (at != NULL) {
+        lls_stage *second = at->next, *rest = second != NULL ? second->next : NULL;
+        at->next = at->previous = NULL;
+        if (second != NULL)
+            second->next = second->previous = NULL;
+        lls_stage *pair = meld(at, second);
+        pair->next = pairs;
+        pairs = pair;
+        at = rest;
+    }
+    while (pairs != NULL) {
+        lls_stage *next = pairs->next;
+        pairs->next = NULL;
+        root = meld(root, pairs);
+        pairs = next;
+    }
+    return root;
+}
+
+/* Out of the middle; its children stay with it. */
+static void cut(lls_stage *stage)
+{
+    if (stage->previous->child == stage)
+        stage->previous->child = stage->next;
+    else
+        stage->previous->next = stage->next;
+    if (stage->next != NULL)
+        stage->next->previous = stage->previous;
+    stage->next = stage->previous = NULL;
+}
+
+/* --- heads ----------------------------------------------------------------------------- */
+
+static void put_head(lls_stage *stage)
+{
+    lls_job *job = stage->job;
+    stage->head = true;
+    stage->previous = NULL;
+    stage->next = job->heads;
+    if (stage->next != NULL)
+        stage->next->previous = stage;
+    job->heads = stage;
+}
+
+static void take_head(llmsched_scheduler *s, lls_stage *stage)
+{
+    if (stage->previous != NULL)
+        stage->previous->next = stage->next;
+    else
+        stage->job->heads = stage->next;
+    if (stage->next != NULL)
+        stage->next->previous = stage->previous;
+    stage->next = stage->previous = NULL;
+    stage->head = false;
+    lls_queue_leave(s, stage);
+}
+
+static lls_stage *head_of(const llmsched_scheduler *s, const lls_stage *stage)
+{
+    lls_stage *head = (s->policy.flags & LLS_POLICY_ALIKE) != 0 ? stage->job->heads : NULL;
+    while (head != NULL &&
+           (head->queue != stage->queue || head->template_stage != stage->template_stage))
+        head = head->next;
+    return head;
+}
+
+void lls_ready_add(llmsched_scheduler *s, lls_stage *stage)
+{
+    lls_queue *queue = s->queues[stage->queue];
+    lls_stage *head = head_of(s, stage);
+    stage->listed = true;
+    stage->child = NULL;
+    lls_tenant_join(s, stage->job->tenant);
+    stage->job->tenant->ready++;
+    queue->ready_stages++;
+    queue->ready_tasks += stage->ready;
+    if (head != NULL && head->number < stage->number) {
+        add_child(head, stage);
+        return;
+    }
+    if (head != NULL) {
+        take_head(s, head);
+        lls_ranges_remove(s, head);
+        add_child(stage, head);
+    }
+    put_head(stage); /* its key is known at the next scoring: every event of a job leads to one */
+}
+
+/* The next of its bunch steps forward with the key of the one that goes. */
+static void remove_head(llmsched_scheduler *s, lls_stage *stage)
+{
+    lls_queue *queue = s->queues[stage->queue];
+    bool scored = lls_heap_contains(&queue->ready, stage->slot), unscored = stage->unscored;
+    lls_stage *next = meld_children(stage);
+    take_head(s, stage);
+    if (next == NULL) {
+        lls_ranges_remove(s, stage);
+        return;
+    }
+    put_head(next);
+    next->key = stage->key;
+    lls_ranges_replace(s, stage, next);
+    next->unscored = unscored;
+    queue->unscored += unscored;
+    if (scored)
+        lls_queue_enter(s, next);
+}
+
+static void count_out(llmsched_scheduler *s, lls_stage *stage)
+{
+    lls_queue *queue = s->queues[stage->queue];
+    queue->ready_stages--;
+    queue->ready_tasks -= stage->ready;
+    stage->listed = false;
+    stage->job->tenant->ready--;
+    lls_tenant_part(s, stage->job->tenant);
+}
+
+void lls_ready_remove(llmsched_scheduler *s, lls_stage *stage)
+{
+    count_out(s, stage);
+    if (stage->head) {
+        remove_head(s, stage);
+        return;
+    }
+    cut(stage);
+    lls_stage *orphans = meld_children(stage);
+    if (orphans != NULL)
+        add_child(head_of(s, stage), orphans);
+}
+
+void lls_ready_forget(llmsched_scheduler *s, lls_stage *stage)
+{
+    count_out(s, stage);
+    lls_queue_leave(s, stage);
+    lls_ranges_remove(s, stage);
+}
