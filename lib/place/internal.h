@@ -274,7 +274,8 @@ typedef struct lls_item {
 typedef struct lls_menu {
     lls_item *items;
     uint32_t count;
-    uint32_t model; /* number in the planner */
+    uint32_t model;   /* number in the planner */
+    const char *name; /* of the model, for messages; NULL: by number */
 } lls_menu;
 
 /* A stage takes fixed + factor[item's config] * latency of its menu's item. */
@@ -284,6 +285,7 @@ typedef struct lls_place_stage {
     uint32_t parent_count;
     uint32_t menu; /* LLS_NONE32: a tool, fixed alone */
     double fixed;
+    double finish; /* room for lls_app_latency() */
 } lls_place_stage;
 
 /* Given as a graph (longest path) or as terms (sum of calls / overlap * latency). */
@@ -297,7 +299,17 @@ typedef struct lls_place_app {
     lls_place_term *terms;
     uint32_t stage_count, term_count;
     double weight, max_latency; /* 0: no limit */
+    const char *name;           /* for messages; NULL: by number */
 } lls_place_app;
+
+/* What runs now, also of configurations and numbers of replicas that are no items any more. */
+typedef struct lls_running {
+    const uint32_t *configs;  /* of each menu; LLS_NONE32: it does not run */
+    const uint32_t *replicas; /* of each menu; 0 where it does not run */
+    const uint32_t *tps;      /* of each menu: GPUs of a replica */
+    const uint32_t *gpus;     /* tp ascending numbers for each replica, in the order of the menus;
+                                 LLS_NONE32: not of this cluster */
+} lls_running;
 
 /*
  * One item per menu; every replica on tp GPUs of one domain and the item's kind, at positions
@@ -313,8 +325,9 @@ typedef struct lls_place_problem {
     uint32_t menu_count;
     lls_place_app *apps;
     uint32_t app_count;
-    const struct lls_placement *running; /* what runs now, or NULL */
-    double move_cost;
+    const lls_running *running;    /* NULL: nothing */
+    double move_cost;              /* of a replica that running does not have where it is placed */
+    const char *const *kind_names; /* for messages; NULL: by number */
 } lls_place_problem;
 
 /* Shares and bandwidths may exceed 1, and bytes what a GPU has, by so much relative: sums of
@@ -345,7 +358,7 @@ typedef struct lls_solution {
 
 /* --- objective.c ------------------------------------------------------------------ */
 
-/* Mean latency of an application with these items chosen. */
+/* Mean latency of an application with these items chosen. Writes the stages' `finish`. */
 double lls_app_latency(const lls_place_problem *problem, uint32_t app, const uint32_t *choice);
 /* Sum over the applications of weight * latency; limits are not looked at. */
 double lls_objective(const lls_place_problem *problem, const uint32_t *choice);
