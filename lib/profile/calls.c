@@ -91,7 +91,7 @@ static void replay(lls_call_tally *t, const lls_seen_run *run, double *ends)
     }
 }
 
-static uint32_t first_group(const lls_seen_run *run)
+static uint32_t group_of(const lls_seen_run *run)
 {
     if (run->truncated)
         return LLS_RUNS_ALL;
@@ -104,9 +104,8 @@ static uint32_t first_group(const lls_seen_run *run)
 /* Leaves the model as it is before a run. */
 static void add_sums(lls_called *c, uint32_t group, double weight)
 {
-    for (; group < LLS_RUN_GROUPS; group++)
-        for (uint32_t k = 0; k < LLS_CALL_SUMS; k++)
-            lls_total_add(&c->sums[group][k], weight * c->now[k]);
+    for (uint32_t k = 0; k < LLS_CALL_SUMS; k++)
+        lls_total_add(&c->sums[group][k], weight * c->now[k]);
     memset(c->now, 0, sizeof c->now);
     c->busy_until = 0;
     c->come_at = -1;
@@ -114,7 +113,7 @@ static void add_sums(lls_called *c, uint32_t group, double weight)
 
 void lls_calls_add(lls_call_tally *t, const lls_seen_run *run, double weight, double *ends)
 {
-    uint32_t group = first_group(run);
+    uint32_t group = group_of(run);
     replay(t, run, ends);
     for (uint32_t i = 0; i < run->stage_count; i++) {
         const lls_seen_stage *s = &run->stages[i];
@@ -136,18 +135,27 @@ void lls_calls_scale(lls_call_tally *t, double factor)
 
 /* --- the summary --------------------------------------------------------------------------- */
 
-/* The first group of runs, from `group` on, that tells of something; the last if none does. */
+/* Over the runs of all groups up to this one. */
+static double value(const lls_called *c, uint32_t group, uint32_t sum)
+{
+    double total = 0;
+    for (uint32_t g = 0; g <= group; g++)
+        total += lls_total_value(&c->sums[g][sum]);
+    return total;
+}
+
+/* The group, from `group` on, up to which runs tell of something; the last if none does. */
 static uint32_t telling(const lls_called *c, uint32_t group, uint32_t something)
 {
-    while (group + 1 < LLS_RUN_GROUPS && !(c->sums[group][something].sum > LLS_LEAST_WEIGHT))
+    while (group + 1 < LLS_RUN_GROUPS && !(value(c, group, something) > LLS_LEAST_WEIGHT))
         group++;
     return group;
 }
 
 static double ratio(const lls_called *c, uint32_t group, uint32_t sum, uint32_t over)
 {
-    double of = lls_total_value(&c->sums[group][over]);
-    return of > LLS_LEAST_WEIGHT ? lls_total_value(&c->sums[group][sum]) / of : 0;
+    double of = value(c, group, over);
+    return of > LLS_LEAST_WEIGHT ? value(c, group, sum) / of : 0;
 }
 
 static double mean(const lls_called *c, uint32_t sum, uint32_t over)
@@ -160,8 +168,7 @@ static lls_profile_call summarise(const lls_called *c, double whole, double all)
     uint32_t group = telling(c, LLS_RUNS_WHOLE, LLS_CALLS);
     uint32_t timed = telling(c, LLS_RUNS_COMPLETE, LLS_BUSY);
     lls_profile_call call = {
-        .calls =
-            lls_total_value(&c->sums[group][LLS_CALLS]) / (group == LLS_RUNS_WHOLE ? whole : all),
+        .calls = value(c, group, LLS_CALLS) / (group == LLS_RUNS_WHOLE ? whole : all),
         .overlap = fmax(1, ratio(c, timed, LLS_WORK, LLS_BUSY)),
         .group = fmax(1, ratio(c, group, LLS_CALL_SQUARES, LLS_CALLS)),
         .prompt = mean(c, LLS_PROMPT_TOKENS, LLS_PROMPT_CALLS),

@@ -24,11 +24,12 @@ enum {
     LLS_CALL_SUMS
 };
 
-/* Which runs are summed: what is asked for is read from the first that tell it. */
+/* Runs by how much they tell: what is asked for is read from as few groups, from the first on, as
+ * tell it. */
 enum {
     LLS_RUNS_COMPLETE, /* not cut short, all work known */
     LLS_RUNS_WHOLE,    /* not cut short */
-    LLS_RUNS_ALL,
+    LLS_RUNS_ALL,      /* cut short */
     LLS_RUN_GROUPS
 };
 

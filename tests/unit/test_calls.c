@@ -250,6 +250,7 @@ static void test_absurd_amounts(void **state)
         s[i].stages[1].tasks = UINT32_MAX;
         s[i].stages[1].prompt_tokens = s[i].stages[1].output_tokens = 1e308;
         s[i].stages[1].work_s = s[i].stages[1].span_s = 1e300;
+        add_llm(&s[i], NULL, 1e300, LLMSCHED_INDEX_NONE);
     }
     llmsched_profile *p = profile_of(s, 3);
     llmsched_profile_call call = call_of(p, 0);
@@ -258,7 +259,7 @@ static void test_absurd_amounts(void **state)
                              call.work_s};
     for (uint32_t i = 0; i < LLS_COUNT(values); i++)
         assert_true(isfinite(values[i]) && values[i] > 0);
-    assert_true(call.overlap >= 1);
+    assert_double_equal(call.overlap, 2, 1e-12);
     llmsched_profile_release(p);
 }
 
@@ -319,6 +320,27 @@ static void test_whole_runs_fade(void **state)
     llmsched_profiler_destroy(profiler);
 }
 
+/* Weights so small that they have lost most of their digits do not count. */
+static void test_weights_near_nothing(void **state)
+{
+    (void)state;
+    llmsched_profiler_options options = {.size = sizeof options, .half_life = 1 / 1023.4};
+    llmsched_profiler *profiler = start(&options);
+    struct shape whole = {0}, cut = {0};
+    add_llm(&whole, NULL, 1e-9 / 3, LLMSCHED_INDEX_NONE);
+    add_llm(&cut, NULL, 4, LLMSCHED_INDEX_NONE);
+    cut.run.truncated = 1;
+    observe(profiler, &whole);
+    llmsched_profile *p = fit(profiler);
+    assert_double_equal(call_of(p, 0).work_s * 1e9, 1.0 / 3, 1e-12);
+    llmsched_profile_release(p);
+    observe(profiler, &cut);
+    p = refit(profiler);
+    assert_double_equal(call_of(p, 0).work_s, 4, 1e-15);
+    llmsched_profile_release(p);
+    llmsched_profiler_destroy(profiler);
+}
+
 /* --- bad calls --- */
 
 static void test_refusals(void **state)
@@ -346,13 +368,21 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_after_another), cmocka_unit_test(test_side_by_side),
-        cmocka_unit_test(test_tasks_are_calls),   cmocka_unit_test(test_partly_at_once),
-        cmocka_unit_test(test_several_runs),      cmocka_unit_test(test_several_models),
-        cmocka_unit_test(test_nothing_written),   cmocka_unit_test(test_no_call),
-        cmocka_unit_test(test_missing_values),    cmocka_unit_test(test_runs_cut_short),
-        cmocka_unit_test(test_absurd_amounts),    cmocka_unit_test(test_models_fade),
-        cmocka_unit_test(test_whole_runs_fade),   cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_one_after_another),
+        cmocka_unit_test(test_side_by_side),
+        cmocka_unit_test(test_tasks_are_calls),
+        cmocka_unit_test(test_partly_at_once),
+        cmocka_unit_test(test_several_runs),
+        cmocka_unit_test(test_several_models),
+        cmocka_unit_test(test_nothing_written),
+        cmocka_unit_test(test_no_call),
+        cmocka_unit_test(test_missing_values),
+        cmocka_unit_test(test_runs_cut_short),
+        cmocka_unit_test(test_absurd_amounts),
+        cmocka_unit_test(test_models_fade),
+        cmocka_unit_test(test_weights_near_nothing),
+        cmocka_unit_test(test_whole_runs_fade),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
