@@ -76,7 +76,7 @@ typedef struct lls_app_stage {
 
 typedef struct lls_app_call {
     uint32_t model;
-    double calls, overlap, prompt, output;
+    double calls, overlap, group, prompt, output, context;
 } lls_app_call;
 
 typedef struct lls_app {
@@ -182,13 +182,14 @@ llmsched_status lls_reading_u32(const lls_json *object, const char *path, const 
 typedef struct lls_call {
     double rate; /* calls per second, all jobs */
     double prompt, output, tasks;
+    double context; /* of an output token */
 } lls_call;
 
 /* Means over the calls of a model, weighted by rate; zeros where there are none. */
 typedef struct lls_demand {
     double load;    /* Lambda_m: calls per second */
     double steps;   /* E[max(1, k)] of k output tokens */
-    double context; /* E[max(1, k) x] / E[max(1, k)], x = prompt + k / 2 */
+    double context; /* E[max(1, k) x] / E[max(1, k)], x = prompt + k / 2 or as given */
     double tokens;  /* E[prompt + k] */
     double group;   /* E[tasks] by calls: mean size of the group that a call comes in */
     const lls_call *calls;
