@@ -10,6 +10,7 @@
 #include "histogram.h"
 #include "jobs.h"
 #include "program.h"
+#include "world.h"
 
 struct sim_options {
     llmsched_context *context;
@@ -33,6 +34,9 @@ struct sim_result {
     struct histogram latency; /* from posting to the decision pulled */
 };
 
+bool sim_run_on(const struct workload *workload, const struct world *world,
+                const struct sim_options *options, struct sim_result *result,
+                struct problem *problem);
 /* The workload must fit the cluster. */
 bool sim_run(const struct workload *workload, const struct cluster *cluster,
              const struct sim_options *options, struct sim_result *result, struct problem *problem);

@@ -4,7 +4,6 @@
 #ifndef SIM_STATE_H
 #define SIM_STATE_H
 
-#include "places.h"
 #include "sim.h"
 
 /*
@@ -22,17 +21,26 @@ struct live {
     uint32_t *ended; /* 3 per stage, for oracle-srpt: see task_class() */
 };
 
+/* Tool slots without limit are pools that the scheduler is told of as they are needed: executors
+ * from this number on. */
+#define FIRST_POOL (UINT64_C(1) << 62)
+
 struct sim {
     const struct workload *workload;
-    const struct cluster *cluster;
+    const struct world *world;
     const struct sim_options *options;
     struct sim_result *result;
     struct problem *problem;
     llmsched_scheduler *scheduler;
     bool true_numbers, oracle;
     struct engine *engines;
-    struct running_heap tools; /* ends in seconds */
-    bool *slot_busy;
+    double *due_s; /* by engine: its next_s, side by side for a quick look at all of them */
+    uint32_t engine_count;
+    struct running_heap tools;          /* ends in seconds */
+    uint64_t first_slot;                /* number of the executor that is tool slot 0 */
+    bool *slot_busy;                    /* NULL: slots are without limit */
+    uint64_t tools_present, pool_slots; /* tool tasks revealed and unfinished; slots of all pools */
+    uint32_t pools;
     struct live **live; /* by job; NULL: not arrived or over */
     uint32_t *arrivals; /* jobs by (arrival, number) */
     size_t next_arrival;
@@ -46,8 +54,12 @@ struct sim {
 /* Seconds of a clock that only runs forward. */
 double clock_s(void);
 
+/* After joins and leaves of an engine at sim->now_s. */
+void sim_refresh(struct sim *sim, uint32_t engine);
+
 /* Each posts what happened at sim->now_s; false with the problem noted. */
 bool sim_post_executors(struct sim *sim);
+bool sim_post_slots(struct sim *sim); /* where there are fewer than tool tasks, and no limit */
 bool sim_arrive(struct sim *sim, uint32_t job);
 /* The task's place is free already. Reveals what its stage's end makes ready, and ends the job with
  * its last stage. */

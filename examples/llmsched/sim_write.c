@@ -22,7 +22,8 @@ void sim_write_tasks(const struct workload *workload, const struct sim_result *r
         const struct sim_task *t = &result->tasks[i];
         fprintf(file, "{\"job_index\":%u,\"stage\":", t->job);
         json_put_string(file, workload->jobs[t->job].body->stages[t->stage].id);
-        fprintf(file, ",\"task\":%u,\"executor\":%u,\"start_s\":", t->task, t->executor);
+        fprintf(file, ",\"task\":%u,\"executor\":%lld,\"start_s\":", t->task,
+                t->executor == NO_EXECUTOR ? -1LL : (long long)t->executor);
         json_put_number(file, t->start_s);
         fputs(",\"end_s\":", file);
         json_put_number(file, t->end_s);
