@@ -25,6 +25,20 @@ bool policy_is_cross_check(const char *policy)
     return false;
 }
 
+bool policy_fits(const struct workload *workload, const char *policy, const char *path,
+                 struct problem *problem)
+{
+    size_t length = strcspn(policy, ":");
+    if (length != strlen("sjf-given") || strncmp(policy, "sjf-given", length) != 0)
+        return true;
+    for (size_t j = 0; j < workload->count; j++)
+        if (isnan(workload->jobs[j].sjf_mean_s))
+            return bad_input(problem,
+                             "%s:%zu: sjf_mean_s: expected a number, by which sjf-given orders",
+                             path, j + 1);
+    return true;
+}
+
 /* Events this close to the earliest belong to the same instant. */
 static const double INSTANT_S = 1e-9;
 

@@ -46,8 +46,11 @@ void sim_result_release(struct sim_result *result);
 bool policy_is_oracle(const char *policy);
 /* Whether a policy is one of the three whose ties end in the true stage index. */
 bool policy_is_cross_check(const char *policy);
+/* Whether the jobs tell what a policy orders by; path is for the message. */
+bool policy_fits(const struct workload *workload, const char *policy, const char *path,
+                 struct problem *problem);
 
-/* Lines of the two files of `simulate`. */
+/* Lines of the two files of `simulate` and `evaluate`. */
 void sim_write_jobs(const struct workload *workload, const struct sim_result *result, FILE *file);
 void sim_write_tasks(const struct workload *workload, const struct sim_result *result, FILE *file);
 

@@ -18,7 +18,7 @@ static llmsched_executor executor_of(struct world *world, const struct cluster *
            cluster->tau_count * sizeof *curve);
     info.curve_batch = curve;
     info.curve_slowdown = curve + info.curve_count;
-    world->numbers = curve;
+    world->kept = curve;
     return info;
 }
 
@@ -59,7 +59,7 @@ void world_release(struct world *world)
     free(world->engines);
     free(world->crowding);
     free(world->class_of_model);
-    free(world->numbers);
+    free(world->kept);
     *world = (struct world){0};
 }
 

@@ -20,7 +20,7 @@ struct world {
     double *crowding;         /* of each of those; NULL: none is crowded */
     uint32_t tool_slots;      /* slot r is executor engine_count + r; or SLOTS_UNLIMITED */
     uint32_t *class_of_model; /* by number of the workload's model; NULL: class 0 serves them all */
-    double *numbers;          /* what the curves of executors stand in */
+    void *kept;               /* memory that paces and executors point to */
 };
 #define SLOTS_UNLIMITED UINT32_MAX
 
