@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`llmsched evaluate` against the second simulator of plans, and with bad input."""
+
+import csv
+import glob
+import os
+import sys
+import tempfile
+
+import oracle_plan
+import plans
+import support
+
+
+def close(a, b):
+    return abs(a - b) <= 1e-6 * max(abs(a), abs(b))
+
+
+def twin_tasks(simulation):
+    return {(t.job.number, t.stage.id, t.number):
+            (t.replica.number if t.replica else -1, t.started, t.ended) for t in simulation.tasks}
+
+
+def compare_with_twin(seed, simulation, out, tasks):
+    expected = simulation.run()
+    for o, e in zip(out, expected):
+        assert close(o["completion_s"], e), \
+            "seed %d, job %d: %r, not %r" % (seed, o["job_index"], o["completion_s"], e)
+    known = twin_tasks(simulation)
+    assert len(known) == len(tasks), "seed %d: tasks are missing or made up" % seed
+    for t in tasks:
+        replica, start, end = known[t["job_index"], t["stage"], t["task"]]
+        assert t["executor"] == replica, "seed %d: %r, not on %d" % (seed, t, replica)
+        assert close(t["start_s"], start) and close(t["end_s"], end), \
+            "seed %d: %r, not %r .. %r" % (seed, t, start, end)
+
+
+def random_plans_agree():
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in support.seeds(200):
+            rng = support.generator(seed)
+            plan, cluster, models = plans.random_plan(rng)
+            jobs = plans.random_jobs(rng, plan)
+            out, tasks, _ = plans.Files(folder, plan, cluster, models, jobs).evaluate()
+            simulation = oracle_plan.Simulation(plan, cluster, models, jobs)
+            compare_with_twin(seed, simulation, out, tasks)
+
+
+def a_larger_workload_agrees():
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in (2001, 2002):
+            rng = support.generator(seed)
+            plan, cluster, models = plans.random_plan(rng)
+            jobs = plans.random_jobs(rng, plan, 120)
+            out, tasks, _ = plans.Files(folder, plan, cluster, models, jobs).evaluate()
+            simulation = oracle_plan.Simulation(plan, cluster, models, jobs)
+            compare_with_twin(seed, simulation, out, tasks)
+
+
+def crowding_matters():
+    """So that the agreement above is not that of plans without any."""
+    slower = 0
+    for seed in range(1, 41):
+        rng = support.generator(seed)
+        simulation = oracle_plan.Simulation(*plans.random_plan(rng), [])
+        slower += any(simulation.crowding(r) > 1 for r in simulation.replicas)
+    assert 10 <= slower <= 39, slower
+
+
+def vectors_agree():
+    for path in glob.glob(os.path.join(support.DATA, "plan", "*.expected.csv")) \
+            if support.DATA else []:
+        base = path[:-len(".expected.csv")]
+        with tempfile.TemporaryDirectory() as folder:
+            out = os.path.join(folder, "out")
+            support.run_well("evaluate", "--plan", base + ".plan.json", "--cluster",
+                             base + ".cluster.json", "--models", base + ".models.json", "--jobs",
+                             base + ".jobs.jsonl", "-o", out)
+            got = support.read_lines(out)
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == len(got)
+        for row, line in zip(rows, got):
+            expected = float(row["completion_s"])
+            assert line["job"] == row["job"]
+            assert abs(line["completion_s"] - expected) <= 1e-12 * expected, (path, row, line)
+
+
+def small_case():
+    """One model on two GPUs, each step a tenth of a second; three jobs of ten tokens."""
+    cluster = {"format": "llmsched-gpus-1", "gpus": [
+        {"id": "g%d" % g, "kind": "x", "memory_bytes": 1e9, "domain": "d"} for g in range(2)]}
+    config = {"gpu": "x", "tp": 1, "max_batch": 4, "prefill": {"base_s": 0, "per_token_s": 0},
+              "decode": {"base_s": 0.1, "per_request_s": 0, "per_request_token_s": 0}}
+    models = {"format": "llmsched-models-1", "models": [
+        {"name": "A", "weight_bytes": 1, "kv_bytes_per_token": 0, "kv_floor_bytes": 0,
+         "runtime_bytes": 0, "configs": [config]}]}
+    plan = {"format": "llmsched-plan-1", "models": [
+        {"model": "A", "gpu": "x", "tp": 1, "share": 1, "batch": 1,
+         "replicas": [{"gpus": ["g0"]}, {"gpus": ["g1"]}]}],
+        "apps": [{"name": "x", "latency_s": 1.5, "capacity_per_s": 2}]}
+    stage = {"id": "s", "name": "s", "kind": "llm", "model": "A", "parents": [],
+             "prompt_tokens": 5, "output_tokens": 10}
+    jobs = [{"job": "j%d" % j, "app": "x", "arrival_s": 0.0, "stages": [dict(stage)]}
+            for j in range(3)]
+    return plan, cluster, models, jobs
+
+
+def the_table_is_true():
+    with tempfile.TemporaryDirectory() as folder:
+        files = plans.Files(folder, *small_case())
+        _, tasks, text = files.evaluate()
+    assert [(t["executor"], round(t["start_s"], 9), round(t["end_s"], 9)) for t in tasks] == \
+        [(0, 0, 1), (1, 0, 1), (0, 1, 2)], tasks
+    rows = [line.split() for line in text.splitlines()]
+    assert rows[0] == ["app", "jobs", "mean_s", "p50_s", "p95_s", "p99_s", "predicted", "error"]
+    # (1 + 1 + 2) / 3 simulated, 1.5 predicted: an eighth more.
+    assert rows[1] == ["x", "3", "1.333", "1", "2", "2", "1.5", "+12.5%"], rows[1]
+    assert rows[2] == ["(all)", "3", "1.333", "1", "2", "2", "-", "-"], rows[2]
+
+
+def a_short_cluster_is_a_cluster():
+    plan, cluster, models, jobs = small_case()
+    for model, config in zip(plan["models"], models["models"]):
+        model["gpu"] = config["configs"][0]["gpu"] = "l4-24g"
+        model["replicas"] = [{"gpus": ["n0g0"]}, {"gpus": ["n0g1"]}]
+    with tempfile.TemporaryDirectory() as folder:
+        files = plans.Files(folder, plan, cluster, models, jobs)
+        arguments = files.arguments("-o", files.path("out"))
+        arguments[arguments.index("--cluster") + 1] = "1x2xl4-24g"
+        support.run_well(*arguments)
+        completions = [o["completion_s"] for o in support.read_lines(files.path("out"))]
+    assert [round(c, 9) for c in completions] == [1, 1, 2]
+
+
+def every_policy_orders_the_queues():
+    """Any policy of the library evaluates a plan, the same way each time, every task once."""
+    rng = support.generator(5)
+    plan, cluster, models = plans.random_plan(rng)
+    jobs = plans.random_jobs(rng, plan, 30, 0.1)
+    wanted = {(j, s["id"], t) for j, job in enumerate(jobs) for s in job["stages"]
+              for t in range(s.get("samples", 1))}
+    means = set()
+    with tempfile.TemporaryDirectory() as folder:
+        files = plans.Files(folder, plan, cluster, models, jobs)
+        for policy in support.policies():
+            out, tasks, _ = files.evaluate("--policy", policy)
+            assert files.evaluate("--policy", policy)[:2] == (out, tasks), policy
+            assert sorted((t["job_index"], t["stage"], t["task"]) for t in tasks) == sorted(wanted)
+            means.add(sum(o["completion_s"] - o["arrival_s"] for o in out))
+    assert len(means) > 1, "no policy made a difference"
+
+
+# --- bad input ------------------------------------------------------------------------
+
+def refused(files, what, *more):
+    process = support.run(*files.arguments("-o", files.path("out"), *more))
+    assert process.returncode == 2, (what, process.returncode, process.stderr)
+    assert process.stderr.startswith("llmsched: ") and process.stderr.count("\n") == 1
+    assert what in process.stderr, (what, process.stderr)
+    assert not os.path.exists(files.path("out")), "an output was left"
+
+
+def set_at(value, path, new):
+    for key in path[:-1]:
+        value = value[key]
+    value[path[-1]] = new
+
+
+def bad_plans_are_refused():
+    cases = [("plan", ["models", 0, "model"], "B", "model"),
+             ("plan", ["models", 0, "batch"], 0, "batch"),
+             ("plan", ["models", 0, "tp"], 2, "tp"),
+             ("plan", ["models", 0, "share"], 0.5, "share"),
+             ("plan", ["models", 0, "replicas", 0, "gpus", 0], "g7", "g7"),
+             ("plan", ["models", 0, "replicas", 0, "gpus"], [], "gpus"),
+             ("plan", ["models", 0, "replicas"], [], "a model that the plan serves"),
+             ("plan", ["format"], "llmsched-plan-2", "format"),
+             ("cluster", ["gpus", 1, "id"], "g0", "id"),
+             ("cluster", ["gpus", 0, "memory_bytes"], -1, "memory_bytes"),
+             ("models", ["models", 0, "configs", 0, "decode"], {}, "decode"),
+             ("jobs", [1, "stages", 0, "model"], "B", "jobs.jsonl:2: stages[0].model"),
+             ("jobs", [2, "arrival_s"], -1, "jobs.jsonl:3: arrival_s")]
+    for name, path, value, what in cases:
+        parts = dict(zip(("plan", "cluster", "models", "jobs"), small_case()))
+        set_at(parts[name], path, value)
+        with tempfile.TemporaryDirectory() as folder:
+            refused(plans.Files(folder, **parts), what)
+
+
+def broken_files_are_refused():
+    for name in ("plan.json", "cluster.json", "models.json", "jobs.jsonl"):
+        with tempfile.TemporaryDirectory() as folder:
+            files = plans.Files(folder, *small_case())
+            with open(files.path(name), encoding="utf-8") as file:
+                text = file.read()
+            for cut in (len(text) // 3 - 2, len(text) // 2, len(text) - 3):
+                with open(files.path(name), "w", encoding="utf-8") as file:
+                    file.write(text[:cut])
+                refused(files, name + ":")
+            os.remove(files.path(name))
+            refused(files, name)
+
+
+def other_mistakes_are_refused():
+    plan, cluster, models, jobs = small_case()
+    with tempfile.TemporaryDirectory() as folder:
+        files = plans.Files(folder, plan, cluster, models, jobs)
+        refused(files, "sjf_mean_s", "--policy", "sjf-given")
+        refused(files, "expected", "--cluster", "0x2xl4-24g")
+    infeasible = {"format": "llmsched-plan-1", "status": "infeasible", "reason": "too little",
+                  "lift": "more"}
+    with tempfile.TemporaryDirectory() as folder:
+        refused(plans.Files(folder, infeasible, cluster, models, jobs), "too little")
+    with tempfile.TemporaryDirectory() as folder:
+        files = plans.Files(folder, plan, cluster, models, jobs)
+        process = support.run(*files.arguments("-o", files.path("out"), "--policy", "nothing"))
+        assert process.returncode != 0 and process.stderr.count("\n") == 1, process.stderr
+
+
+if __name__ == "__main__":
+    sys.exit(support.main([random_plans_agree, a_larger_workload_agrees, crowding_matters,
+                           vectors_agree, the_table_is_true, a_short_cluster_is_a_cluster,
+                           every_policy_orders_the_queues, bad_plans_are_refused,
+                           broken_files_are_refused, other_mistakes_are_refused]))
