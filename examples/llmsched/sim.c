@@ -325,8 +325,10 @@ bool sim_run_on(const struct workload *workload, const struct world *world,
                       .problem = problem};
     *result = (struct sim_result){0};
     bool good = set_up(&sim);
-    while (good && sim.jobs_over < workload->count)
+    while (good && !result->gave_up && sim.jobs_over < workload->count) {
         good = step(&sim);
+        result->gave_up = options->limit_s > 0.0 && sim.jobs_late > options->most_late;
+    }
     clean_up(&sim);
     if (!good)
         sim_result_release(result);

@@ -17,6 +17,8 @@ struct sim_options {
     const char *policy; /* with its options */
     uint64_t seed;
     bool keep_tasks; /* fill in the schedule */
+    double limit_s;  /* give up once more than most_late jobs took longer than this; 0: never */
+    size_t most_late;
 };
 
 /* One line of a schedule; in order of start. */
@@ -26,7 +28,8 @@ struct sim_task {
 };
 
 struct sim_result {
-    double *completion_s; /* by job */
+    bool gave_up;
+    double *completion_s; /* by job; where it gave up, of those that were over */
     struct sim_task *tasks;
     size_t task_count, task_capacity;
     uint64_t decisions;

@@ -46,7 +46,7 @@ struct sim {
     size_t next_arrival;
     uint32_t *arrived;    /* scratch of one instant */
     struct running *done; /* scratch of one instant */
-    size_t done_count, done_capacity, jobs_over;
+    size_t done_count, done_capacity, jobs_over, jobs_late;
     double now_s;
     double posting_s; /* spent posting since the last decision */
 };

@@ -192,6 +192,8 @@ static bool end_job(struct sim *sim, uint32_t job)
 {
     sim->result->completion_s[job] = sim->now_s;
     sim->jobs_over++;
+    sim->jobs_late +=
+        sim->now_s - sim->workload->jobs[job].arrival_s > sim->options->limit_s ? 1 : 0;
     free(sim->live[job]);
     sim->live[job] = NULL;
     return post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_JOB_FINISHED, .job = job});

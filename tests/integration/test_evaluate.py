@@ -3,6 +3,8 @@
 
 import csv
 import glob
+import json
+import math
 import os
 import sys
 import tempfile
@@ -151,6 +153,92 @@ def every_policy_orders_the_queues():
     assert len(means) > 1, "no policy made a difference"
 
 
+# --- rates ----------------------------------------------------------------------------
+
+
+def p95(latencies):
+    return sorted(latencies)[math.ceil(0.95 * len(latencies)) - 1]
+
+
+def p95_at(plan, cluster, models, jobs, factor):
+    """By the second simulator, with all arrivals times the factor."""
+    scaled = [dict(j, arrival_s=j["arrival_s"] * factor) for j in jobs]
+    ends = oracle_plan.simulate(plan, cluster, models, scaled)
+    return p95([e - j["arrival_s"] for e, j in zip(ends, scaled)])
+
+
+def latencies_alone(plan, cluster, models, jobs):
+    return [oracle_plan.simulate(plan, cluster, models, [dict(j, arrival_s=0.0)])[0] for j in jobs]
+
+
+def rate_case(seed):
+    """Jobs that overload the plan where they come fast."""
+    rng = support.generator(seed)
+    plan, cluster, models = plans.random_plan(rng)
+    for model in models["models"]:
+        for config in model["configs"]:
+            config["decode"] = {"base_s": 0.01, "per_request_s": 0.002, "per_request_token_s": 0}
+    jobs = plans.random_jobs(rng, plan, 150, 0.3)
+    for job in jobs:
+        job["stages"][0].update(kind="llm", model=plan["models"][0]["model"], prompt_tokens=20,
+                                output_tokens=40)
+    return plan, cluster, models, jobs
+
+
+def unloaded_latencies_are_true():
+    for seed in support.seeds(5):
+        case = rate_case(seed)
+        with tempfile.TemporaryDirectory() as folder:
+            process = support.run_well(*plans.Files(folder, *case).arguments("--unloaded"))
+        alone = latencies_alone(*case)
+        answer = json.loads(process.stdout)
+        assert close(answer["p95_s"], p95(alone)), seed
+        assert close(answer["mean_s"], sum(alone) / len(alone)), seed
+        assert sorted(answer) == ["mean_s", "p50_s", "p95_s", "p99_s"]
+
+
+def highest_rates_are_sustained():
+    """At the rate the limit holds; two percent above it does not."""
+    for seed in support.seeds(5):
+        case = rate_case(seed)
+        last = max(j["arrival_s"] for j in case[3])
+        with tempfile.TemporaryDirectory() as folder:
+            files = plans.Files(folder, *case)
+            answer = json.loads(support.run_well(*files.arguments("--max-rate")).stdout)
+            limit = 2 * p95(latencies_alone(*case))
+            assert close(answer["limit_s"], limit), (seed, answer, limit)
+            again = json.loads(support.run_well(
+                *files.arguments("--max-rate", "--limit-s", repr(answer["limit_s"]))).stdout)
+            assert again == answer, seed
+        factor = len(case[3]) / answer["rate_per_s"] / last
+        assert p95_at(*case, factor) <= answer["limit_s"] * (1 + 1e-9), seed
+        assert p95_at(*case, factor / 1.02) > answer["limit_s"] * (1 - 1e-9), seed
+
+
+def rates_end_somewhere():
+    """No rate is low enough, or none too high, or there is none to begin with."""
+    plan, cluster, models, jobs = small_case()
+    for number, job in enumerate(jobs):
+        job["arrival_s"] = float(number)
+    with tempfile.TemporaryDirectory() as folder:
+        files = plans.Files(folder, plan, cluster, models, jobs)
+        answer = support.run_well(*files.arguments("--max-rate", "--limit-s", "0.9")).stdout
+        assert json.loads(answer) == {"rate_per_s": 0, "limit_s": 0.9}
+        process = support.run(*files.arguments("--max-rate", "--limit-s", "2.5"))
+        assert process.returncode == 1 and "expected more jobs" in process.stderr
+        for wrong in (["--max-rate", "--limit-s", "0"], ["--max-rate", "--limit-s", "-1"],
+                      ["--limit-s", "1"]):
+            refused(files, "--limit-s", *wrong)
+        process = support.run(*files.arguments())
+        assert process.returncode == 2 and "-o:" in process.stderr
+    for job in jobs:
+        job["arrival_s"] = 0
+    with tempfile.TemporaryDirectory() as folder:
+        files = plans.Files(folder, plan, cluster, models, jobs)
+        process = support.run(*files.arguments("--max-rate"))
+        assert process.returncode == 2 and "arrive at 0" in process.stderr, process.stderr
+
+
 # --- bad input ------------------------------------------------------------------------
 
 def refused(files, what, *more):
@@ -221,5 +309,6 @@ def other_mistakes_are_refused():
 if __name__ == "__main__":
     sys.exit(support.main([random_plans_agree, a_larger_workload_agrees, crowding_matters,
                            vectors_agree, the_table_is_true, a_short_cluster_is_a_cluster,
-                           every_policy_orders_the_queues, bad_plans_are_refused,
+                           every_policy_orders_the_queues, unloaded_latencies_are_true,
+                           highest_rates_are_sustained, rates_end_somewhere, bad_plans_are_refused,
                            broken_files_are_refused, other_mistakes_are_refused]))
