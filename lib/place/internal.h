@@ -209,6 +209,42 @@ double lls_demand_prefill(const lls_demand *demand, const lls_curve *curve);
 /* Bytes that a replica takes on each of its GPUs. */
 double lls_replica_bytes(const lls_model *model, uint32_t tp, uint32_t batch, double tokens);
 
+/* --- groups.c, queueing.c: saturation and latency of a configuration under a demand
+ * ----------------------- */
+
+/* Groups in which calls come. */
+typedef struct lls_call_groups {
+    double *loads; /* calls per second that come in groups of a size */
+    uint32_t *sizes;
+    uint32_t count; /* 0: every call comes alone */
+    uint32_t largest;
+    double rest; /* mean over the calls of how much larger their groups are than sizes say */
+} lls_call_groups;
+
+bool lls_call_groups_init(lls_call_groups *groups, const llmsched_context *context,
+                          const lls_demand *demand);
+void lls_call_groups_finish(lls_call_groups *groups, const llmsched_context *context);
+
+/* One configuration under a demand: how fast one replica finishes calls. */
+typedef struct lls_service {
+    const llmsched_context *context;
+    double load;   /* calls per second, of all replicas */
+    double *rates; /* calls per second with b running, 0 .. batch */
+    uint32_t batch;
+    double saturation; /* X: the largest of them */
+    lls_call_groups groups;
+    double *terms; /* room for probabilities */
+    uint32_t term_capacity;
+} lls_service;
+
+/* false: no memory, nothing kept. */
+bool lls_service_init(lls_service *service, const llmsched_context *context,
+                      const lls_config *config, const lls_demand *demand);
+void lls_service_finish(lls_service *service);
+/* L_m: mean seconds of a call where so many replicas share the load, which is less than what they
+ * finish at saturation. false: no memory. */
+bool lls_call_latency(lls_service *service, uint32_t replicas, double *seconds);
+
 /* --- plan.c: a plan under construction, then immutable ------------------------------------------
  */
 
