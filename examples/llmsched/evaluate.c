@@ -13,7 +13,7 @@
 
 struct arguments {
     struct planned_files files;
-    const char *jobs, *policy, *profiles, *out, *schedule;
+    const char *jobs, *policy, *profiles, *out, *schedule, *replicas;
     uint64_t seed;
     bool max_rate, unloaded;
     double limit_s;
@@ -22,19 +22,23 @@ struct arguments {
 static bool write_results(const struct evaluation *e, const struct arguments *a,
                           const struct sim_result *result)
 {
-    struct output out = {0}, schedule = {0};
+    struct output out = {0}, schedule = {0}, replicas = {0};
     bool good = output_open(&out, a->out, e->problem) &&
-                (a->schedule == NULL || output_open(&schedule, a->schedule, e->problem));
+                (a->schedule == NULL || output_open(&schedule, a->schedule, e->problem)) &&
+                (a->replicas == NULL || output_open(&replicas, a->replicas, e->problem));
     if (good) {
         sim_write_jobs(e->workload, result, out.file);
-        if (a->schedule != NULL) {
+        if (a->schedule != NULL)
             sim_write_tasks(e->workload, result, schedule.file);
-            good = output_commit(&schedule, e->problem);
-        }
-        good = good && output_commit(&out, e->problem);
+        if (a->replicas != NULL)
+            sim_write_replicas(e->world, result, replicas.file);
+        good = (a->schedule == NULL || output_commit(&schedule, e->problem)) &&
+               (a->replicas == NULL || output_commit(&replicas, e->problem)) &&
+               output_commit(&out, e->problem);
     }
     output_abandon(&out);
     output_abandon(&schedule);
+    output_abandon(&replicas);
     return good;
 }
 
@@ -92,7 +96,8 @@ static bool evaluate_with(llmsched_context *context, const struct arguments *a,
     struct sim_options options = {.context = context,
                                   .policy = a->policy,
                                   .seed = a->seed,
-                                  .keep_tasks = a->schedule != NULL};
+                                  .keep_tasks = a->schedule != NULL,
+                                  .keep_replicas = a->replicas != NULL};
     struct evaluation evaluation = {&planned, &world, &workload, &options, problem};
     bool good = planned_load(&planned, context, &a->files, problem) &&
                 jobs_read(&workload, a->jobs, problem) &&
@@ -112,7 +117,8 @@ static bool evaluate_with(llmsched_context *context, const struct arguments *a,
 
 static bool check(const struct arguments *a, struct problem *problem)
 {
-    if (a->out == NULL && (a->schedule != NULL || !(a->max_rate || a->unloaded)))
+    if (a->out == NULL &&
+        (a->schedule != NULL || a->replicas != NULL || !(a->max_rate || a->unloaded)))
         return bad_input(problem, "-o: expected OUT.jsonl (see llmsched evaluate --help)");
     if (a->limit_s <= 0.0)
         return bad_input(problem, "--limit-s: expected a number above 0");
@@ -139,6 +145,8 @@ static int run(int argc, char **argv, struct problem *problem)
          "completion of every job; and a table on standard output, unless that holds JSON"},
         {"--schedule", "TASKS.jsonl", OPTION_TEXT, false, &a.schedule,
          "replica, start and end of every task; a tool's replica is -1"},
+        {"--replicas", "CHANGES.jsonl", OPTION_TEXT, false, &a.replicas,
+         "what the plan's autoscaler did"},
         {"--unloaded", NULL, OPTION_FLAG, false, &a.unloaded,
          "print the latencies of the jobs one by one, as JSON"},
         {"--max-rate", NULL, OPTION_FLAG, false, &a.max_rate,

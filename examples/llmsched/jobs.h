@@ -16,7 +16,7 @@ struct stage {
     uint32_t parent_count, child_count;
     uint32_t kind; /* LLMSCHED_STAGE_LLM or _REGULAR */
     uint32_t tasks;
-    uint32_t model_number; /* of the model among the workload's, where one is named */
+    uint32_t model_number;               /* of the model among the workload's, where one is named */
     double prompt_tokens, output_tokens; /* over all tasks; integers */
     double duration_s;                   /* tools: of each task */
 };

@@ -19,7 +19,7 @@ bool unloaded_latencies(const struct evaluation *evaluation, struct latencies *l
     const struct workload *workload = evaluation->workload;
     double *latency_s = allocate(workload->count, sizeof *latency_s);
     struct sim_options options = *evaluation->options;
-    options.keep_tasks = false;
+    options.keep_tasks = options.keep_replicas = false;
     bool good = true;
     for (size_t j = 0; good && j < workload->count; j++) {
         struct job job = workload->jobs[j];
@@ -148,7 +148,7 @@ bool max_rate(const struct evaluation *evaluation, double limit_s, double *rate)
     if (last_s == 0.0)
         return bad_input(evaluation->problem,
                          "--max-rate: expected jobs that do not all arrive at 0");
-    search.options.keep_tasks = false;
+    search.options.keep_tasks = search.options.keep_replicas = false;
     search.options.limit_s = limit_s;
     search.options.most_late = given->count - (size_t)ceil(0.95 * (double)given->count);
     search.scaled = *given;

@@ -56,6 +56,7 @@ struct engine {
     double next_s;   /* time of the first end; INFINITY when idle */
     double crowding; /* times as slow as alone on its GPUs */
     uint32_t max_batch;
+    uint32_t class; /* number of its kind, where there are several */
 };
 
 void engine_init(struct engine *engine, const struct pace *pace, uint32_t max_batch);

@@ -170,6 +170,8 @@ bool world_of_plan(struct world *world, const struct planned *planned,
 {
     uint32_t classes = planned->info.model_count;
     *world = (struct world){.class_count = classes, .tool_slots = SLOTS_UNLIMITED};
+    if (planned->autoscaler.kind != LLMSCHED_AUTOSCALER_NONE)
+        world->autoscaled = planned;
     world->classes = allocate(classes, sizeof *world->classes);
     world->kept = allocate(classes, sizeof(struct plan_curve));
     bool good = true;

@@ -39,9 +39,6 @@ bool policy_fits(const struct workload *workload, const char *policy, const char
     return true;
 }
 
-/* Events this close to the earliest belong to the same instant. */
-static const double INSTANT_S = 1e-9;
-
 static double earliest(const struct sim *sim)
 {
     double time = INFINITY;
@@ -52,13 +49,45 @@ static double earliest(const struct sim *sim)
         time = fmin(time, sim->tools.items[0].end);
     if (sim->next_arrival < sim->workload->count)
         time = fmin(time, sim->workload->jobs[sim->arrivals[sim->next_arrival]].arrival_s);
-    return time;
+    return sim->scaler != NULL ? fmin(time, scaler_next_s(sim->scaler, time)) : time;
 }
 
 void sim_refresh(struct sim *sim, uint32_t engine)
 {
     engine_refresh(&sim->engines[engine]);
     sim->due_s[engine] = sim->engines[engine].next_s;
+}
+
+void sim_add_engine(struct sim *sim, uint32_t class, double crowding)
+{
+    const struct engine_class *kind = &sim->world->classes[class];
+    uint32_t e = sim->engine_count++;
+    grow((void **)&sim->engines, &sim->engine_capacity, sim->engine_count, sizeof *sim->engines);
+    grow((void **)&sim->due_s, &sim->due_capacity, sim->engine_count, sizeof *sim->due_s);
+    engine_init(&sim->engines[e], &kind->pace, kind->executor.capacity);
+    sim->engines[e].crowding = crowding;
+    sim->engines[e].class = class;
+    sim->due_s[e] = INFINITY;
+}
+
+void sim_crowd_engine(struct sim *sim, uint32_t e, double crowding)
+{
+    struct engine *engine = &sim->engines[e];
+    if (engine->crowding == crowding)
+        return;
+    engine_advance(engine, sim->now_s);
+    engine->crowding = crowding;
+    sim_refresh(sim, e);
+}
+
+void sim_note_replica(struct sim *sim, uint32_t replica, uint32_t class, const char *what)
+{
+    struct sim_result *result = sim->result;
+    if (!sim->options->keep_replicas)
+        return;
+    grow((void **)&result->changes, &result->change_capacity, result->change_count + 1,
+         sizeof *result->changes);
+    result->changes[result->change_count++] = (struct sim_change){sim->now_s, replica, class, what};
 }
 
 static void take_done(struct sim *sim, struct running_heap *heap)
@@ -224,7 +253,7 @@ static bool step(struct sim *sim)
     for (size_t i = 0; i < sim->done_count; i++)
         if (!sim_complete(sim, &sim->done[i]))
             return false;
-    return apply_arrivals(sim) && decide(sim);
+    return apply_arrivals(sim) && (sim->scaler == NULL || scaler_act(sim->scaler)) && decide(sim);
 }
 
 /* --- a run ------------------------------------------------------------------------ */
@@ -258,16 +287,8 @@ static void order_arrivals(struct sim *sim)
 static void set_up_places(struct sim *sim)
 {
     const struct world *world = sim->world;
-    sim->engines = allocate(world->engine_count, sizeof *sim->engines);
-    sim->due_s = allocate(world->engine_count, sizeof *sim->due_s);
-    sim->engine_count = world->engine_count;
-    for (uint32_t e = 0; e < world->engine_count; e++) {
-        const struct engine_class *class = &world->classes[world->engines[e]];
-        engine_init(&sim->engines[e], &class->pace, class->executor.capacity);
-        if (world->crowding != NULL)
-            sim->engines[e].crowding = world->crowding[e];
-        sim->due_s[e] = INFINITY;
-    }
+    for (uint32_t e = 0; e < world->engine_count; e++)
+        sim_add_engine(sim, world->engines[e], world->crowding != NULL ? world->crowding[e] : 1.0);
     sim->first_slot = world->engine_count;
     if (world->tool_slots == SLOTS_UNLIMITED)
         sim->first_slot = FIRST_POOL;
@@ -289,6 +310,9 @@ static bool set_up(struct sim *sim)
     sim->arrived = allocate(n, sizeof *sim->arrived);
     set_up_places(sim);
     order_arrivals(sim);
+    if (sim->world->autoscaled != NULL &&
+        (sim->scaler = scaler_create(sim, sim->world->autoscaled)) == NULL)
+        return false;
     if (llmsched_scheduler_create(sim->options->context, &options, &sim->scheduler, &err) !=
         LLMSCHED_OK)
         return library_failed(sim->problem, NULL, &err);
@@ -304,6 +328,7 @@ static void clean_up(struct sim *sim)
     for (size_t j = 0; sim->live != NULL && j < sim->workload->count; j++)
         free(sim->live[j]);
     llmsched_scheduler_destroy(sim->scheduler);
+    scaler_destroy(sim->scaler);
     free(sim->engines);
     free(sim->due_s);
     free(sim->live);
@@ -349,5 +374,6 @@ void sim_result_release(struct sim_result *result)
 {
     free(result->completion_s);
     free(result->tasks);
+    free(result->changes);
     *result = (struct sim_result){0};
 }

@@ -16,8 +16,9 @@ struct sim_options {
     llmsched_context *context;
     const char *policy; /* with its options */
     uint64_t seed;
-    bool keep_tasks; /* fill in the schedule */
-    double limit_s;  /* give up once more than most_late jobs took longer than this; 0: never */
+    bool keep_tasks;    /* fill in the schedule */
+    bool keep_replicas; /* fill in the changes */
+    double limit_s;     /* give up once more than most_late jobs took longer than this; 0: never */
     size_t most_late;
 };
 
@@ -27,11 +28,20 @@ struct sim_task {
     double start_s, end_s;
 };
 
+/* What an autoscaler did to a replica, in order of time. */
+struct sim_change {
+    double time_s;
+    uint32_t replica, class;
+    const char *what; /* start, ready, drain, stop */
+};
+
 struct sim_result {
     bool gave_up;
     double *completion_s; /* by job; where it gave up, of those that were over */
     struct sim_task *tasks;
     size_t task_count, task_capacity;
+    struct sim_change *changes;
+    size_t change_count, change_capacity;
     uint64_t decisions;
     double busy_s;            /* spent in the scheduler */
     struct histogram latency; /* from posting to the decision pulled */
@@ -56,5 +66,7 @@ bool policy_fits(const struct workload *workload, const char *policy, const char
 /* Lines of the two files of `simulate` and `evaluate`. */
 void sim_write_jobs(const struct workload *workload, const struct sim_result *result, FILE *file);
 void sim_write_tasks(const struct workload *workload, const struct sim_result *result, FILE *file);
+/* What an autoscaler did, of `evaluate`. */
+void sim_write_replicas(const struct world *world, const struct sim_result *result, FILE *file);
 
 #endif

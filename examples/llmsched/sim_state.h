@@ -4,6 +4,7 @@
 #ifndef SIM_STATE_H
 #define SIM_STATE_H
 
+#include "scaler.h"
 #include "sim.h"
 
 /*
@@ -25,6 +26,9 @@ struct live {
  * from this number on. */
 #define FIRST_POOL (UINT64_C(1) << 62)
 
+/* Events this close to the earliest belong to the same instant. */
+#define INSTANT_S 1e-9
+
 struct sim {
     const struct workload *workload;
     const struct world *world;
@@ -36,6 +40,8 @@ struct sim {
     struct engine *engines;
     double *due_s; /* by engine: its next_s, side by side for a quick look at all of them */
     uint32_t engine_count;
+    size_t engine_capacity, due_capacity;
+    struct scaler *scaler;              /* NULL: engines stay */
     struct running_heap tools;          /* ends in seconds */
     uint64_t first_slot;                /* number of the executor that is tool slot 0 */
     bool *slot_busy;                    /* NULL: slots are without limit */
@@ -56,9 +62,17 @@ double clock_s(void);
 
 /* After joins and leaves of an engine at sim->now_s. */
 void sim_refresh(struct sim *sim, uint32_t engine);
+/* One more engine, which the scheduler is not told of yet. */
+void sim_add_engine(struct sim *sim, uint32_t class, double crowding);
+void sim_crowd_engine(struct sim *sim, uint32_t engine, double crowding);
+void sim_note_replica(struct sim *sim, uint32_t replica, uint32_t class, const char *what);
 
 /* Each posts what happened at sim->now_s; false with the problem noted. */
 bool sim_post_executors(struct sim *sim);
+bool sim_engine_up(struct sim *sim, uint32_t engine);
+/* An engine that runs something takes no more. */
+bool sim_engine_close(struct sim *sim, uint32_t engine);
+bool sim_engine_down(struct sim *sim, uint32_t engine);
 bool sim_post_slots(struct sim *sim); /* where there are fewer than tool tasks, and no limit */
 bool sim_arrive(struct sim *sim, uint32_t job);
 /* The task's place is free already. Reveals what its stage's end makes ready, and ends the job with

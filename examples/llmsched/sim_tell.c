@@ -49,6 +49,27 @@ bool sim_post_executors(struct sim *sim)
     return good;
 }
 
+bool sim_engine_up(struct sim *sim, uint32_t engine)
+{
+    return post_up(sim, engine, &sim->world->classes[sim->engines[engine].class].executor);
+}
+
+/* A capacity of one keeps it full until its last task has ended; then it goes down before any
+ * decision. */
+bool sim_engine_close(struct sim *sim, uint32_t engine)
+{
+    llmsched_executor closed = sim->world->classes[sim->engines[engine].class].executor;
+    closed.capacity = 1;
+    return post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_EXECUTOR_CHANGED,
+                                       .executor = engine,
+                                       .executor_info = &closed});
+}
+
+bool sim_engine_down(struct sim *sim, uint32_t engine)
+{
+    return post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_EXECUTOR_DOWN, .executor = engine});
+}
+
 bool sim_post_slots(struct sim *sim)
 {
     static const uint32_t least = 64, most = 1u << 20; /* the library's most */
@@ -120,6 +141,16 @@ static void fill_job_info(const struct sim *sim, uint32_t job, llmsched_job *inf
         add_unfinished_work(sim, job, info);
 }
 
+/* More or fewer tasks of a stage are running or waiting. */
+static void count_tasks(struct sim *sim, const struct stage *stage, int64_t change)
+{
+    if (stage->kind == LLMSCHED_STAGE_REGULAR)
+        sim->tools_present = (uint64_t)((int64_t)sim->tools_present + change);
+    else if (sim->scaler != NULL)
+        scaler_count(sim->scaler, (uint32_t)(world_class(sim->world, stage) - sim->world->classes),
+                     change);
+}
+
 static bool reveal(struct sim *sim, uint32_t job, uint32_t s)
 {
     struct live *live = sim->live[job];
@@ -130,8 +161,7 @@ static bool reveal(struct sim *sim, uint32_t job, uint32_t s)
     live->number[s] = number;
     live->stage[number] = s;
     live->unstarted[s] = stage->tasks;
-    if (stage->kind == LLMSCHED_STAGE_REGULAR)
-        sim->tools_present += stage->tasks;
+    count_tasks(sim, stage, stage->tasks);
     for (uint32_t p = 0; p < stage->parent_count; p++)
         parents[p] = live->number[stage->parents[p]];
     llmsched_revealed_stage info = {
@@ -220,8 +250,7 @@ bool sim_complete(struct sim *sim, const struct running *task)
     if (sim->options->keep_tasks)
         sim->result->tasks[task->row].end_s = sim->now_s;
     live->unfinished[task->stage]--;
-    if (stage->kind == LLMSCHED_STAGE_REGULAR)
-        sim->tools_present--;
+    count_tasks(sim, stage, -1);
     live->ended[3 * task->stage + task_class(stage, task->task, first)]++;
     llmsched_event event = {.type = LLMSCHED_EVENT_TASK_FINISHED,
                             .job = task->job,

@@ -30,3 +30,15 @@ void sim_write_tasks(const struct workload *workload, const struct sim_result *r
         fputs("}\n", file);
     }
 }
+
+void sim_write_replicas(const struct world *world, const struct sim_result *result, FILE *file)
+{
+    for (size_t i = 0; i < result->change_count; i++) {
+        const struct sim_change *c = &result->changes[i];
+        fputs("{\"time_s\":", file);
+        json_put_number(file, c->time_s);
+        fprintf(file, ",\"replica\":%u,\"model\":", c->replica);
+        json_put_string(file, world->classes[c->class].executor.model);
+        fprintf(file, ",\"event\":\"%s\"}\n", c->what);
+    }
+}

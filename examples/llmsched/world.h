@@ -5,6 +5,7 @@
 
 #include "jobs.h"
 #include "places.h"
+#include "planned.h"
 
 /* What engines have in common. */
 struct engine_class {
@@ -20,7 +21,8 @@ struct world {
     double *crowding;         /* of each of those; NULL: none is crowded */
     uint32_t tool_slots;      /* slot r is executor engine_count + r; or SLOTS_UNLIMITED */
     uint32_t *class_of_model; /* by number of the workload's model; NULL: class 0 serves them all */
-    void *kept;               /* memory that paces and executors point to */
+    const struct planned *autoscaled; /* whose replicas come and go; NULL: engines stay */
+    void *kept;                       /* memory that paces and executors point to */
 };
 #define SLOTS_UNLIMITED UINT32_MAX
 

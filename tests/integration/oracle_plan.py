@@ -9,6 +9,7 @@ and an autoscaler goes through everything that it remembers. Slow on purpose.
 """
 
 import json
+import math
 import sys
 
 INSTANT = 1e-9
@@ -136,7 +137,8 @@ class Simulation:
         self.jobs = [Job(i, j) for i, j in enumerate(jobs)]
         self.tools, self.tasks = [], []
         self.now = 0.0
-        self.trace = []     # (time, model, replicas that serve or start) at every change
+        self.changes = []   # (time, replica, model, event)
+        self.ticks = 1      # number of the next
 
     # --- how fast -------------------------------------------------------------------
 
@@ -230,16 +232,139 @@ class Simulation:
             self.place()
         return [j.completion for j in self.jobs]
 
-    # --- what an autoscaler would do -----------------------------------------------------
+    # --- what an autoscaler does -----------------------------------------------------------
+
+    def interval(self):
+        return 15.0 if self.scaler["kind"] == "hpa" else 2.0
 
     def scaler_times(self):
-        return []
+        if not self.scaler:
+            return []
+        starting = [r.ready_at for r in self.replicas if r.ready_at is not None and not r.gone]
+        return [self.ticks * self.interval()] + starting
+
+    def requests(self, model):
+        return len(model.waiting) + sum(len(r.running) for r in self.replicas if r.model is model)
 
     def note(self, model):
-        pass
+        model.present.append((self.now, self.requests(model)))
+
+    def live(self, model):
+        return [r for r in self.replicas if r.model is model and not (r.leaving or r.gone)]
+
+    def change(self, replica, event):
+        self.changes.append((self.now, replica.number, replica.model.name, event))
+
+    def free_gpus(self, model):
+        """The lowest aligned places whose GPUs nobody holds."""
+        held = {g for r in self.replicas if not r.gone for g in r.gpus}
+        inside = {}
+        for gpu in self.gpus:
+            inside.setdefault(gpu["domain"], []).append(gpu)
+        order = {g["id"]: i for i, g in enumerate(self.gpus)}
+        places = []
+        for gpus in inside.values():
+            for i in range(0, len(gpus) - model.tp + 1, model.tp):
+                some = gpus[i:i + model.tp]
+                if all(g["kind"] == model.kind and g["id"] not in held for g in some):
+                    places.append([g["id"] for g in some])
+        return min(places, key=lambda place: order[place[0]], default=None)
+
+    def start(self, model):
+        gpus = self.free_gpus(model)
+        if gpus is None:
+            return False
+        replica = Replica(len(self.replicas), model, gpus)
+        replica.ready_at = self.now + self.scaler["start_s"]
+        self.replicas.append(replica)
+        self.change(replica, "start")
+        return True
+
+    def leave(self, replica):
+        if replica.running:
+            replica.leaving = True
+            self.change(replica, "drain")
+        else:
+            replica.gone = True
+            self.change(replica, "stop")
 
     def scale(self):
-        pass
+        if not self.scaler:
+            return
+        for replica in self.replicas:
+            if replica.leaving and not replica.gone and not replica.running:
+                replica.gone = True
+                self.change(replica, "stop")
+        for replica in self.replicas:
+            if replica.ready_at is not None and not replica.gone and \
+                    replica.ready_at <= self.now + INSTANT:
+                replica.ready_at = None
+                self.change(replica, "ready")
+        if self.ticks * self.interval() <= self.now + INSTANT:
+            for model in self.models:
+                self.decide(model)
+            self.ticks += 1
+        for model in self.models:
+            if not self.live(model) and model.waiting:
+                self.start(model)
+
+    def decide(self, model):
+        live = self.live(model)
+        want = self.want_hpa(model, live) if self.scaler["kind"] == "hpa" else \
+            self.want_kpa(model, live)
+        while len(self.live(model)) < want and self.start(model):
+            pass
+        for replica in sorted(live, key=lambda r: -r.number)[:max(0, len(live) - want)]:
+            self.leave(replica)
+
+    def target(self, model):
+        return self.scaler.get("target", 0.7) * model.batch
+
+    def want_hpa(self, model, live):
+        now = self.ticks * 15.0
+        if not live:
+            return 0
+        total, target, current = self.requests(model), self.target(model), len(live)
+        ratio = total / (current * target)
+        desired = current
+        if not 0.9 - 1e-9 <= ratio <= 1.1 + 1e-9:
+            desired = max(1, math.ceil(total / target - 1e-9))
+        if not model.recommended:
+            model.recommended.append((now, current))
+        model.recommended.append((now, desired))
+        if desired > current:
+            return min(desired, max(2 * current, current + 4))
+        highest = max(n for time, n in model.recommended if time > now - 300)
+        return min(current, highest)
+
+    def mean_requests(self, model, window):
+        """Over the last seconds, or since the beginning."""
+        begin = max(0.0, self.ticks * 2.0 - window)
+        total, points = 0.0, model.present + [(self.now, None)]
+        for (time, requests), (until, _) in zip(points, points[1:]):
+            if until > begin:
+                total += requests * (until - max(time, begin))
+        return total / (self.ticks * 2.0 - begin)
+
+    def want_kpa(self, model, live):
+        now, target = self.ticks * 2.0, self.target(model)
+        ready = max(1, sum(r.ready_at is None for r in live))
+        wanted = [math.ceil(self.mean_requests(model, window) / target - 1e-9)
+                  for window in (60.0, 6.0)]
+        stable, short_term = (min(max(w, ready // 2), 1000 * ready) for w in wanted)
+        if wanted[1] / ready >= 2:
+            model.panic_until = now + 60
+        elif model.panic_until is not None and now > model.panic_until:
+            model.panic_until, model.panic_most = None, 0
+        want = stable
+        if model.panic_until is not None:
+            want = model.panic_most = max(stable, short_term, model.panic_most)
+        if want > 0:
+            model.idle_since = None
+            return want
+        if model.idle_since is None:
+            model.idle_since = now
+        return 0 if now - model.idle_since >= 30 else min(1, len(live))
 
 
 def simulate(plan, cluster, models, jobs):

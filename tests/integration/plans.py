@@ -107,6 +107,50 @@ def random_jobs(rng, plan, count=15, mean_s=0.5):
     return jobs
 
 
+def random_scaled_plan(rng):
+    """Whole GPUs, a replica or none of each model, an autoscaler, and jobs in bursts."""
+    tps = [rng.choice([1, 1, 2]) for _ in range(rng.randint(1, 3))]
+    gpus = [{"id": "n%dg%d" % (node, g), "kind": "x", "memory_bytes": 80 * GIB,
+             "domain": "n%d" % node} for node in range(rng.randint(1, 2))
+            for g in range(rng.choice([2, 4, 8]))]
+    if rng.random() < 0.3:
+        rng.shuffle(gpus)
+    if sum(tps) + tps.count(1) > len([g for g in gpus if g["domain"] == "n0"]):
+        tps = [1]
+    kind = rng.choice(["hpa", "kpa"])
+    first = [g["id"] for g in gpus if g["domain"] == "n0"]
+    models, planned = [], []
+    for number, tp in enumerate(tps):
+        config = dict(random_curves(rng), gpu="x", tp=tp, max_batch=8)
+        config["decode"] = {"base_s": rng.choice([0.02, 0.5, 8]), "per_request_s": rng.choice([0, 0.01]),
+                            "per_request_token_s": 0}
+        models.append({"name": "ABC"[number], "weight_bytes": GIB, "kv_bytes_per_token": 0,
+                       "kv_floor_bytes": 0, "runtime_bytes": 0, "configs": [config]})
+        replicas = [{"gpus": first[:tp]}]
+        first = first[tp:]
+        if kind == "kpa" and rng.random() < 0.3:
+            replicas = []
+        planned.append({"model": "ABC"[number], "gpu": "x", "tp": tp, "share": 1,
+                        "batch": rng.randint(1, 4), "replicas": replicas})
+    scaler = {"kind": kind, "start_s": rng.choice([0, 7.5, 30])}
+    if rng.random() < 0.7:
+        scaler["target"] = rng.choice([0.1, 0.5, 1, 1.5])
+    plan = {"format": "llmsched-plan-1", "planner": "by hand", "status": "feasible",
+            "models": planned, "autoscaler": scaler}
+    return (plan, {"format": "llmsched-gpus-1", "gpus": gpus},
+            {"format": "llmsched-models-1", "models": models})
+
+
+def bursts(rng, jobs):
+    """Moves arrivals into bursts some minutes, and once an hour, apart."""
+    now = 0.0
+    for job in sorted(jobs, key=lambda j: j["arrival_s"]):
+        if rng.random() < 0.1:
+            now += rng.choice([20, 60, 97.5, 150, 400, 3600])
+        now += rng.choice([0, 0.25, 1])
+        job["arrival_s"] = now
+
+
 class Files:
     """The inputs of `evaluate` in a folder, and what it leaves there."""
 
@@ -125,8 +169,9 @@ class Files:
                 self.path("jobs.jsonl"), *more]
 
     def evaluate(self, *more):
-        """Lines of OUT and TASKS, and what was printed."""
+        """Lines of OUT and TASKS, and what was printed; CHANGES lie beside them."""
         process = support.run_well(*self.arguments("-o", self.path("out"), "--schedule",
-                                                   self.path("tasks"), *more))
+                                                   self.path("tasks"), "--replicas",
+                                                   self.path("replicas"), *more))
         return (support.read_lines(self.path("out")), support.read_lines(self.path("tasks")),
                 process.stdout)

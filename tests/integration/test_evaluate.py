@@ -153,6 +153,128 @@ def every_policy_orders_the_queues():
     assert len(means) > 1, "no policy made a difference"
 
 
+# --- autoscalers ------------------------------------------------------------------------
+
+
+def read_changes(files):
+    return [(c["time_s"], c["replica"], c["model"], c["event"])
+            for c in support.read_lines(files.path("replicas"))]
+
+
+def random_scaled_plans_agree():
+    events = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in support.seeds(150):
+            rng = support.generator(seed)
+            plan, cluster, models = plans.random_scaled_plan(rng)
+            jobs = plans.random_jobs(rng, plan, 40)
+            plans.bursts(rng, jobs)
+            files = plans.Files(folder, plan, cluster, models, jobs)
+            out, tasks, _ = files.evaluate()
+            simulation = oracle_plan.Simulation(plan, cluster, models, jobs)
+            compare_with_twin(seed, simulation, out, tasks)
+            # The program's last events are those of the last instant; ticks may come after.
+            changes = read_changes(files)
+            assert len(changes) == len(simulation.changes), (seed, changes, simulation.changes)
+            for got, expected in zip(changes, simulation.changes):
+                assert got[1:] == expected[1:] and close(got[0], expected[0]), \
+                    "seed %d: %r, not %r" % (seed, got, expected)
+                key = plan["autoscaler"]["kind"], got[3]
+                events[key] = events.get(key, 0) + 1
+    if len(support.seeds(2)) == 2:
+        assert min(events.get((kind, event), 0) for kind in ("hpa", "kpa")
+                   for event in ("start", "ready", "drain", "stop")) >= 10, events
+
+
+HPA_TRACE = """\
+15 replica 1 of A: start
+15 replica 2 of A: start
+45 replica 1 of A: ready
+45 replica 2 of A: ready
+330 replica 2 of A: stop
+330 replica 1 of A: stop
+"""
+KPA_TRACE = """\
+2 replica 1 of A: start
+8 replica 2 of A: start
+32 replica 1 of A: ready
+38 replica 2 of A: ready
+92 replica 2 of A: stop
+92 replica 1 of A: stop
+162 replica 0 of A: stop
+300 replica 3 of A: start
+330 replica 3 of A: ready
+"""
+
+
+def scaled_case(kind):
+    """Twelve requests of 40 steps of a second at 1, where five a replica are aimed at and ten fit;
+    and one at 300 (or 400)."""
+    plan, cluster, models, jobs = small_case()
+    cluster["gpus"] = [{"id": "g%d" % g, "kind": "x", "memory_bytes": 1e9, "domain": "d"}
+                       for g in range(8)]
+    config = models["models"][0]["configs"][0]
+    config["max_batch"] = 10
+    config["decode"]["base_s"] = 1
+    plan["models"][0].update(batch=10, replicas=[{"gpus": ["g0"]}])
+    plan["autoscaler"] = {"kind": kind, "start_s": 30, "target": 0.5}
+    jobs = [dict(jobs[0], job="j%d" % j, arrival_s=1.0 if j < 12 else 300.0) for j in range(13)]
+    jobs[0]["stages"][0]["output_tokens"] = 40
+    return plan, cluster, models, jobs
+
+
+def traces_are_those_worked_out_by_hand():
+    # hpa: at 15 12 requests want ceil(12 / 5) = 3; what 30 recommended counts until 330. The tick
+    # at 45 sees 2, and from 90 on none. The two requests without room run from 41 to 81.
+    # kpa: at 2 a mean of 6 wants 2, twice what is ready: panic; at 8 a mean of 12 wants 3. At 32
+    # the second serves, 3 / 2 is no panic, which lasts until 60 s after 30. Then 170 / 60 requests
+    # want 1. Nothing in a window first at 132; 30 s later the last one goes.
+    for kind, trace, ends in (("hpa", HPA_TRACE, [41] * 10 + [81] * 2 + [440]),
+                              ("kpa", KPA_TRACE, [41] * 10 + [72] * 2 + [370])):
+        plan, cluster, models, jobs = scaled_case(kind)
+        if kind == "hpa":
+            jobs[12]["arrival_s"] = 400.0
+        with tempfile.TemporaryDirectory() as folder:
+            files = plans.Files(folder, plan, cluster, models, jobs)
+            out, _, _ = files.evaluate()
+            text = "".join("%g replica %d of %s: %s\n" % c for c in read_changes(files))
+        assert text == trace, text
+        assert [round(o["completion_s"], 6) for o in out] == ends, out
+
+
+def models_compete_by_number():
+    """Of the one GPU that is free the first model of the plan gets the use."""
+    for first in "AB":
+        plan, cluster, models, jobs = scaled_case("hpa")
+        cluster["gpus"] = cluster["gpus"][:3]
+        models["models"].append(dict(models["models"][0], name="B"))
+        plan["models"].append(dict(plan["models"][0], model="B", replicas=[{"gpus": ["g1"]}]))
+        if first == "B":
+            plan["models"].reverse()
+        stage = jobs[0]["stages"][0]
+        for number, job in enumerate(jobs):
+            job["stages"] = [dict(stage, model="AB"[number % 2])]
+        with tempfile.TemporaryDirectory() as folder:
+            files = plans.Files(folder, plan, cluster, models, jobs)
+            files.evaluate()
+            changes = read_changes(files)
+        assert changes[0] == (15, 2, first, "start"), (first, changes)
+
+
+def starving_models_are_told():
+    """A model without replicas on a cluster without room."""
+    plan, cluster, models, jobs = scaled_case("hpa")
+    cluster["gpus"] = cluster["gpus"][:1]
+    models["models"].append(dict(models["models"][0], name="B"))
+    plan["models"].append(dict(plan["models"][0], model="B", replicas=[]))
+    jobs[5]["stages"] = [dict(jobs[5]["stages"][0], model="B")]
+    with tempfile.TemporaryDirectory() as folder:
+        files = plans.Files(folder, plan, cluster, models, jobs)
+        process = support.run(*files.arguments("-o", files.path("out")))
+    assert process.returncode == 1 and "1 jobs wait though nothing runs" in process.stderr, \
+        process.stderr
+
+
 # --- rates ----------------------------------------------------------------------------
 
 
@@ -309,6 +431,9 @@ def other_mistakes_are_refused():
 if __name__ == "__main__":
     sys.exit(support.main([random_plans_agree, a_larger_workload_agrees, crowding_matters,
                            vectors_agree, the_table_is_true, a_short_cluster_is_a_cluster,
-                           every_policy_orders_the_queues, unloaded_latencies_are_true,
+                           every_policy_orders_the_queues, random_scaled_plans_agree,
+                           traces_are_those_worked_out_by_hand, models_compete_by_number,
+                           starving_models_are_told,
+                           unloaded_latencies_are_true,
                            highest_rates_are_sustained, rates_end_somewhere, bad_plans_are_refused,
                            broken_files_are_refused, other_mistakes_are_refused]))
