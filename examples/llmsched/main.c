@@ -11,7 +11,8 @@
 
 static const struct command *const COMMANDS[] = {&COMMAND_COMPARE,  &COMMAND_LEARN,
                                                  &COMMAND_SIMULATE, &COMMAND_QUERY,
-                                                 &COMMAND_PREDICT,  &COMMAND_GENERATE};
+                                                 &COMMAND_PREDICT,  &COMMAND_GENERATE,
+                                                 &COMMAND_CURVES};
 
 static void print_help(void)
 {
