@@ -9,6 +9,7 @@
 #include "llmsched/base.h"
 #include "llmsched/dag.h"
 #include "llmsched/network.h"
+#include "llmsched/planner.h"
 #include "llmsched/profiler.h"
 #include "llmsched/quantifier.h"
 #include "llmsched/scheduler.h"

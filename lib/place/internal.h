@@ -18,15 +18,32 @@
 typedef struct lls_curve {
     double prefill_base, prefill_per_token;
     double decode_base, decode_per_request, decode_per_request_token;
-    uint32_t prefill_count, decode_count;
+    uint32_t prefill_count, decode_count, row_count;
     double *prefill_tokens, *prefill_s;
     double *decode_batch, *decode_context, *decode_s;
+    uint32_t *row_start; /* first point of each batch, and the end; row_count + 1 */
 } lls_curve;
 
+/* Copies and sorts what has been checked. false: no memory, nothing kept. */
+bool lls_curve_init(lls_curve *curve, const llmsched_context *context,
+                    const llmsched_model_config *config);
+void lls_curve_finish(lls_curve *curve, const llmsched_context *context);
+/* The first point that another one repeats, in the order sorted; LLS_NONE32: none does. */
+uint32_t lls_curve_duplicate(const lls_curve *curve);
 double lls_curve_prefill(const lls_curve *curve, double tokens);
 double lls_curve_decode(const lls_curve *curve, double batch, double context);
 
 /* --- planner.c: the inputs ------------------------------------------------------ */
+
+/* Quantities may be as large as this: their products then stay far within doubles. */
+#define LLS_PLACE_MOST 1e18
+/* Most GPUs of a replica, and most requests of a batch: what a scheduler takes. */
+enum { LLS_PLACE_MOST_TP = 1 << 16, LLS_PLACE_MOST_BATCH = 1 << 20 };
+
+typedef struct lls_domain {
+    char *name;
+    uint32_t gpus; /* in it */
+} lls_domain;
 
 typedef struct lls_gpu {
     char *id;
@@ -68,11 +85,13 @@ typedef struct lls_app {
     lls_app_stage *stages;            /* either these or calls */
     lls_app_call *calls;
     uint32_t stage_count, stage_capacity, call_count, call_capacity;
+    lls_map stage_numbers;
 } lls_app;
 
 struct llmsched_planner {
     llmsched_context *context;
-    char **kinds, **domains; /* names by number */
+    char **kinds; /* names by number */
+    lls_domain *domains;
     uint32_t kind_count, kind_capacity, domain_count, domain_capacity;
     lls_gpu *gpus;
     uint32_t gpu_count, gpu_capacity;
@@ -82,6 +101,162 @@ struct llmsched_planner {
     uint32_t app_count, app_capacity;
     lls_map kind_numbers, domain_numbers, gpu_numbers, model_numbers, app_numbers;
 };
+
+/* How much there is, so that what a reader has added can be taken back. */
+typedef struct lls_planner_mark {
+    uint32_t kinds, domains, gpus, models, apps;
+} lls_planner_mark;
+
+lls_planner_mark lls_planner_get_mark(const llmsched_planner *planner);
+void lls_planner_roll_back(llmsched_planner *planner, lls_planner_mark mark);
+/* Numbers of names, which are added where they are new; LLS_NONE32: no memory. */
+uint32_t lls_planner_kind(llmsched_planner *planner, const char *name);
+uint32_t lls_planner_domain(llmsched_planner *planner, const char *name);
+
+void lls_model_finish(const llmsched_context *context, lls_model *model);
+void lls_app_finish(const llmsched_context *context, lls_app *app);
+
+/*
+ * Checks of what came in. where begins the message, with what joins it to the key: "gpus[3]." or
+ * "gpu \"n0g0\": ".
+ */
+enum { LLS_WHERE_BYTES = 160 };
+llmsched_status lls_check_name(const char *name, const char *where, const char *key,
+                               llmsched_error *err);
+/* In 0 .. LLS_PLACE_MOST. */
+llmsched_status lls_check_quantity(double value, const char *where, const char *key,
+                                   llmsched_error *err);
+llmsched_status lls_check_positive(double value, const char *where, const char *key,
+                                   llmsched_error *err);
+/* Above 0, and at most 1. */
+llmsched_status lls_check_fraction(double value, const char *where, const char *key,
+                                   llmsched_error *err);
+
+/* --- gpus.c, models.c, apps.c: one thing added; where NULL: the message names it ---------- */
+
+llmsched_status lls_gpu_add(llmsched_planner *planner, const llmsched_gpu *gpu, const char *where,
+                            llmsched_error *err);
+llmsched_status lls_model_add(llmsched_planner *planner, const llmsched_model *model,
+                              const char *where, llmsched_error *err);
+llmsched_status lls_config_add(llmsched_planner *planner, uint32_t model,
+                               const llmsched_model_config *config, const char *where,
+                               llmsched_error *err);
+llmsched_status lls_app_add(llmsched_planner *planner, const llmsched_app *app, const char *where,
+                            llmsched_error *err);
+llmsched_status lls_app_stage_add(llmsched_planner *planner, uint32_t app,
+                                  const llmsched_app_stage *stage, const char *where,
+                                  llmsched_error *err);
+llmsched_status lls_app_call_add(llmsched_planner *planner, uint32_t app,
+                                 const llmsched_app_call *call, const char *where,
+                                 llmsched_error *err);
+/* By its name; LLS_NONE32. */
+uint32_t lls_find_model(const llmsched_planner *planner, const char *name);
+
+/* --- reading.c: what the readers of JSON share --------------------------------------------- */
+
+enum { LLS_PATH_BYTES = 120 };
+
+/* Parses a document and checks its format. */
+llmsched_status lls_reading_begin(const char *json, size_t length, const char *format,
+                                  lls_json **tree, llmsched_error *err);
+/* Frees the tree. A failure becomes LLMSCHED_ERROR_PARSE, but for want of memory. */
+llmsched_status lls_reading_end(llmsched_status status, lls_json *tree, llmsched_error *err);
+/* The array under key; NULL where it is absent. */
+llmsched_status lls_reading_array(const lls_json *object, const char *path, const char *key,
+                                  const lls_json **array, llmsched_error *err);
+/* An object of keys that are absent, numbers, or refused. */
+typedef struct lls_reading_number {
+    const char *key;
+    double *value;
+    bool optional;
+} lls_reading_number;
+llmsched_status lls_reading_numbers(const lls_json *object, const char *path,
+                                    const lls_reading_number *numbers, size_t count,
+                                    llmsched_error *err);
+llmsched_status lls_reading_u32(const lls_json *object, const char *path, const char *key,
+                                uint32_t *value, llmsched_error *err);
+
+/* --- demand.c: what the applications ask of each model ---------------------------------------- */
+
+/* Calls of one stage or of one line of a summary. */
+typedef struct lls_call {
+    double rate; /* calls per second, all jobs */
+    double prompt, output, tasks;
+} lls_call;
+
+/* Means over the calls of a model, weighted by rate; zeros where there are none. */
+typedef struct lls_demand {
+    double load;    /* Lambda_m: calls per second */
+    double steps;   /* E[max(1, k)] of k output tokens */
+    double context; /* E[max(1, k) x] / E[max(1, k)], x = prompt + k / 2 */
+    double tokens;  /* E[prompt + k] */
+    double group;   /* E[tasks] by calls: mean size of the group that a call comes in */
+    const lls_call *calls;
+    uint32_t call_count;
+} lls_demand;
+
+typedef struct lls_demands {
+    lls_demand *models; /* of every model of the planner */
+    lls_call *calls;
+} lls_demands;
+
+/* Rates are those of the applications times factor. */
+llmsched_status lls_demands_init(lls_demands *demands, const llmsched_planner *planner,
+                                 double factor, llmsched_error *err);
+void lls_demands_finish(lls_demands *demands, const llmsched_context *context);
+/* E[prefill] of a configuration, seconds. */
+double lls_demand_prefill(const lls_demand *demand, const lls_curve *curve);
+/* Bytes that a replica takes on each of its GPUs. */
+double lls_replica_bytes(const lls_model *model, uint32_t tp, uint32_t batch, double tokens);
+
+/* --- plan.c: a plan under construction, then immutable ------------------------------------------
+ */
+
+typedef struct lls_plan_curve {
+    double *batch, *slowdown; /* of a scheduler's executor */
+    uint32_t count;
+} lls_plan_curve;
+
+struct llmsched_plan {
+    llmsched_context *context;
+    atomic_uint_fast32_t references;
+    llmsched_plan_info info;
+    llmsched_autoscaler autoscaler;
+    char reason[200], lift[200];
+    char **names; /* every text that the rest points to */
+    uint32_t name_count, name_capacity;
+    llmsched_plan_model *models;
+    lls_plan_curve *curves; /* of each model */
+    llmsched_plan_replica *replicas;
+    uint32_t **replica_gpus;
+    llmsched_plan_app *apps;
+    llmsched_plan_gpu *gpus;
+    uint32_t model_capacity, curve_capacity, replica_capacity, replica_gpus_capacity, app_capacity;
+};
+
+/* An empty plan for the planner's cluster, feasible until it is told otherwise. */
+llmsched_status lls_plan_new(const llmsched_planner *planner, const char *method,
+                             llmsched_plan **plan, llmsched_error *err);
+/* The planner's model in this configuration; model, gpu, tp, share, bandwidth are filled in here,
+ * batch, memory, latency, load and capacity by the caller. Its replicas follow. */
+llmsched_status lls_plan_add_model(llmsched_plan *plan, const llmsched_planner *planner,
+                                   uint32_t model, uint32_t config,
+                                   const llmsched_plan_model *numbers, double context,
+                                   llmsched_error *err);
+/* A replica of the model added last; gpus: ascending numbers, as many as its tp. */
+llmsched_status lls_plan_add_replica(llmsched_plan *plan, const uint32_t *gpus,
+                                     llmsched_error *err);
+llmsched_status lls_plan_add_app(llmsched_plan *plan, const char *name, double latency,
+                                 double capacity, llmsched_error *err);
+/* Adds up what the replicas take of the GPUs. */
+void lls_plan_measure(llmsched_plan *plan);
+
+/* --- plan_json.c: words and their numbers; LLS_NONE32: no such word ------------------------------
+ */
+
+uint32_t lls_plan_status(const char *name);
+uint32_t lls_plan_binding(const char *name);
+uint32_t lls_plan_autoscaler(const char *name);
 
 /* --- the integer problem ---------------------------------------------------------- */
 
@@ -99,7 +274,8 @@ typedef struct lls_item {
 typedef struct lls_menu {
     lls_item *items;
     uint32_t count;
-    uint32_t model; /* number in the planner */
+    uint32_t model;   /* number in the planner */
+    const char *name; /* of the model, for messages; NULL: by number */
 } lls_menu;
 
 /* A stage takes fixed + factor[item's config] * latency of its menu's item. */
@@ -109,6 +285,7 @@ typedef struct lls_place_stage {
     uint32_t parent_count;
     uint32_t menu; /* LLS_NONE32: a tool, fixed alone */
     double fixed;
+    double finish; /* room for lls_app_latency() */
 } lls_place_stage;
 
 /* Given as a graph (longest path) or as terms (sum of calls / overlap * latency). */
@@ -122,7 +299,17 @@ typedef struct lls_place_app {
     lls_place_term *terms;
     uint32_t stage_count, term_count;
     double weight, max_latency; /* 0: no limit */
+    const char *name;           /* for messages; NULL: by number */
 } lls_place_app;
+
+/* What runs now, also of configurations and numbers of replicas that are no items any more. */
+typedef struct lls_running {
+    const uint32_t *configs;  /* of each menu; LLS_NONE32: it does not run */
+    const uint32_t *replicas; /* of each menu; 0 where it does not run */
+    const uint32_t *tps;      /* of each menu: GPUs of a replica */
+    const uint32_t *gpus;     /* tp ascending numbers for each replica, in the order of the menus;
+                                 LLS_NONE32: not of this cluster */
+} lls_running;
 
 /*
  * One item per menu; every replica on tp GPUs of one domain and the item's kind, at positions
@@ -138,8 +325,9 @@ typedef struct lls_place_problem {
     uint32_t menu_count;
     lls_place_app *apps;
     uint32_t app_count;
-    const struct lls_placement *running; /* what runs now, or NULL */
-    double move_cost;
+    const lls_running *running;    /* NULL: nothing */
+    double move_cost;              /* of a replica that running does not have where it is placed */
+    const char *const *kind_names; /* for messages; NULL: by number */
 } lls_place_problem;
 
 /* Shares and bandwidths may exceed 1, and bytes what a GPU has, by so much relative: sums of
@@ -170,7 +358,7 @@ typedef struct lls_solution {
 
 /* --- objective.c ------------------------------------------------------------------ */
 
-/* Mean latency of an application with these items chosen. */
+/* Mean latency of an application with these items chosen. Writes the stages' `finish`. */
 double lls_app_latency(const lls_place_problem *problem, uint32_t app, const uint32_t *choice);
 /* Sum over the applications of weight * latency; limits are not looked at. */
 double lls_objective(const lls_place_problem *problem, const uint32_t *choice);
