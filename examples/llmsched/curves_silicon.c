@@ -166,27 +166,16 @@ static void merge_rows(struct cells *cells)
 /* --- one curve -------------------------------------------------------------------------- */
 
 /*
- * Two signs that a cell's requests waited for room: the first token came later than if the prompts
- * of a whole batch had been worked one after another, or twice as late as under another output
- * length.
+ * Where the first token's time grows more than twice as fast as the batch, requests waited for
+ * room; so they do at all larger batches. Cells are sorted by lengths, then batch.
  */
 static void mark_queued(struct cell *cells, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        double alone = INFINITY, least_batch = INFINITY, same = INFINITY;
-        for (size_t j = 0; j < count; j++) {
-            if (cells[j].isl != cells[i].isl)
-                continue;
-            if (cells[j].batch < least_batch ||
-                (cells[j].batch == least_batch && cells[j].ttft_s < alone)) {
-                least_batch = cells[j].batch;
-                alone = cells[j].ttft_s;
-            }
-            if (cells[j].batch == cells[i].batch)
-                same = fmin(same, cells[j].ttft_s);
-        }
-        cells[i].queued = cells[i].ttft_s > 2.0 * same ||
-                          cells[i].ttft_s > cells[i].batch * alone / fmin(least_batch, 2.0);
+    for (size_t i = 1; i < count; i++) {
+        const struct cell *before = &cells[i - 1];
+        if (cells[i].isl == before->isl && cells[i].osl == before->osl)
+            cells[i].queued = before->queued || cells[i].ttft_s / before->ttft_s >
+                                                    2.0 * cells[i].batch / before->batch;
     }
 }
 
