@@ -161,6 +161,15 @@ bool cannot_express(const struct placement *p, const char *format, ...)
     return no_result(p->problem, "%s cannot express this plan: %s", p->target, text);
 }
 
+bool check_words(const struct placement *p)
+{
+    for (uint32_t m = 0; m < p->info.model_count; m++)
+        if (p->models[m].model[0] == '-')
+            return cannot_express(p, "the model name %.100s begins like an option",
+                                  p->models[m].model);
+    return true;
+}
+
 uint32_t replica_rank(const struct placement *p, uint32_t replica)
 {
     return replica - p->models[p->replicas[replica].model].first_replica;

@@ -49,6 +49,9 @@ bool replica_is_alone(const struct placement *p, uint32_t replica);
 /* Part of a GPU's memory that a replica takes, rounded down to 1e-4 so that sums stay below 1. */
 double memory_fraction(const struct placement *p, uint32_t replica, double less_bytes);
 
+/* Refuses model names that a command line takes for options. */
+bool check_words(const struct placement *p);
+
 /* Targets; each returns false with a problem noted. */
 bool render_table(const struct placement *p, FILE *file);
 bool render_svg(const struct placement *p, FILE *file);

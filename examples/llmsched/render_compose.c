@@ -87,7 +87,7 @@ static bool check_host(const struct placement *p)
 
 bool render_compose(const struct placement *p, FILE *file)
 {
-    if (!check_host(p) || !check_whole(p, "Compose reserves GPUs whole"))
+    if (!check_words(p) || !check_host(p) || !check_whole(p, "Compose reserves GPUs whole"))
         return false;
     struct yaml yaml = {.file = file};
     char **names = manifest_names(p);

@@ -208,6 +208,11 @@ static void put_service(const struct placement *p, const llmsched_plan_model *mo
     yaml_map(yaml, "parallelism");
     yaml_number(yaml, "tensor", model->tp);
     yaml_end(yaml);
+    yaml_map(yaml, "router");
+    yaml_empty(yaml, "route");
+    yaml_empty(yaml, "gateway");
+    yaml_empty(yaml, "scheduler");
+    yaml_end(yaml);
     yaml_map(yaml, "template");
     put_container(p, model, parts, yaml);
     if (has_several_kinds(p))

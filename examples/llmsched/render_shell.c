@@ -179,7 +179,7 @@ static bool any_shares(const struct placement *p)
 
 static bool put_script(const struct placement *p, const struct engine *engine, FILE *file)
 {
-    if (!check_clients(p) || !check_ports(p))
+    if (!check_words(p) || !check_clients(p) || !check_ports(p))
         return false;
     put_header(p, engine->name, file);
     if (any_shares(p))

@@ -10,6 +10,7 @@
 
 #include "placement.h"
 #include "report.h"
+#include "utf8.h"
 
 /* Of bars in a box. */
 enum { BAR_MEMORY, BAR_COMPUTE, BAR_BANDWIDTH, BAR_COUNT };
@@ -108,26 +109,33 @@ static void place_panels(struct svg_map *s)
 
 /* --- text ----------------------------------------------------------------------------------- */
 
+/* Without what XML has no room for: controls, non-characters, bytes that are not UTF-8. */
+static void put_text(const struct svg_map *s, const char *text, size_t most)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    for (size_t kept = 0; *c != '\0' && kept < most; kept++) {
+        char character[5] = {0};
+        const unsigned char *start = c;
+        uint32_t code = utf8_take(&c);
+        if (code < 0x20 || code == 0x7F || code == 0xFFFD || (code & 0xFFFE) == 0xFFFE)
+            fputs("\xEF\xBF\xBD", s->file);
+        else
+            html_text(s->file, memcpy(character, start, (size_t)(c - start)));
+    }
+}
+
 /* As much of a name as fits, at about 0.62 of the size a character. */
 static void put_fitting(const struct svg_map *s, const char *text, double room, int size)
 {
     size_t fits = room > 0.0 ? (size_t)(room / (0.62 * size)) : 0, count = 0;
-    for (const char *c = text; *c != '\0'; c++)
-        count += ((unsigned char)*c & 0xC0) != 0x80;
-    char *cut = copy_text(text);
-    if (count > fits) {
-        char *c = cut;
-        for (size_t kept = 0; *c != '\0'; c++) {
-            kept += ((unsigned char)*c & 0xC0) != 0x80;
-            if (kept >= fits)
-                break;
-        }
-        *c = '\0';
-    }
-    html_text(s->file, cut);
-    if (count > fits && fits > 1)
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; count++)
+        (void)utf8_take(&c);
+    if (count <= fits) {
+        put_text(s, text, count);
+    } else if (fits > 1) {
+        put_text(s, text, fits - 1);
         fputs("\xE2\x80\xA6", s->file);
-    free(cut);
+    }
 }
 
 /* Light enough for dark text; neighbours differ. */
@@ -158,10 +166,10 @@ static void put_title(const struct svg_map *s, uint32_t gpu, uint32_t replica)
 {
     const llmsched_plan_model *m = &s->p->models[s->p->replicas[replica].model];
     fputs("<title>", s->file);
-    html_text(s->file, m->model);
+    put_text(s, m->model, SIZE_MAX);
     fprintf(s->file, " #%u: tp %u, %.1f GiB, share %.3g, bandwidth %.3g on ",
             replica_rank(s->p, replica), m->tp, m->memory_bytes / GIB, m->share, m->bandwidth);
-    html_text(s->file, s->p->gpus[gpu].id);
+    put_text(s, s->p->gpus[gpu].id, SIZE_MAX);
     fputs("</title>", s->file);
 }
 

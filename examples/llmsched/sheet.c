@@ -14,10 +14,12 @@
 
 #include "io.h"
 
-enum { CHUNK_BYTES = 1 << 16, MOST_COLUMNS = 4096 };
-static const size_t MOST_BYTES = (size_t)512 << 20;
+enum { MOST_COLUMNS = 4096 };
 
 #ifdef HAVE_ZLIB
+enum { CHUNK_BYTES = 1 << 16 };
+static const size_t MOST_BYTES = (size_t)512 << 20;
+
 static bool unpack(gzFile file, const char *path, char **text, size_t *length,
                    struct problem *problem)
 {

@@ -2,11 +2,11 @@
 #include "yaml.h"
 
 #include <ctype.h>
-#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
 #include "json.h"
+#include "utf8.h"
 
 /* Read as something else than text by YAML 1.1 or 1.2. */
 static const char *const RESERVED[] = {"y", "n", "yes", "no", "true", "false", "on", "off", "null"};
@@ -24,26 +24,6 @@ static bool is_plain(const char *text)
     return true;
 }
 
-/* The character at *c and behind it; 0xFFFD for bytes that are not UTF-8. */
-static uint32_t take_character(const unsigned char **c)
-{
-    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-    unsigned char first = *(*c)++;
-    int more = first < 0x80 ? 0 : first < 0xC2 ? -1 : first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
-    if (more < 0 || first > 0xF4)
-        return 0xFFFD;
-    uint32_t code = more == 0 ? first : first & (0x3Fu >> more);
-    for (int i = 0; i < more; i++) {
-        if (((*c)[i] & 0xC0) != 0x80)
-            return 0xFFFD;
-        code = code << 6 | ((*c)[i] & 0x3Fu);
-    }
-    if (code < least[more] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
-        return 0xFFFD;
-    *c += more;
-    return code;
-}
-
 static void put_scalar(FILE *file, const char *text)
 {
     if (is_plain(text)) {
@@ -53,7 +33,7 @@ static void put_scalar(FILE *file, const char *text)
     fputc('"', file);
     for (const unsigned char *c = (const unsigned char *)text; *c != '\0';) {
         const unsigned char *start = c;
-        uint32_t code = take_character(&c);
+        uint32_t code = utf8_take(&c);
         if (code == '"' || code == '\\')
             fprintf(file, "\\%c", (char)code);
         else if (code >= 0x20 && code < 0x7F)
@@ -115,6 +95,12 @@ void yaml_string(struct yaml *yaml, const char *key, const char *value)
     fputc(' ', yaml->file);
     put_scalar(yaml->file, value);
     fputc('\n', yaml->file);
+}
+
+void yaml_empty(struct yaml *yaml, const char *key)
+{
+    put_key(yaml, key);
+    fputs(" {}\n", yaml->file);
 }
 
 void yaml_number(struct yaml *yaml, const char *key, double value)

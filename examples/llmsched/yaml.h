@@ -20,6 +20,8 @@ void yaml_end(struct yaml *yaml);
 void yaml_item(struct yaml *yaml);
 
 void yaml_string(struct yaml *yaml, const char *key, const char *value);
+/* {} */
+void yaml_empty(struct yaml *yaml, const char *key);
 void yaml_number(struct yaml *yaml, const char *key, double value);
 /* Lines of text under a key, as they stand; they end in a line break. */
 void yaml_block(struct yaml *yaml, const char *key, const char *text);
