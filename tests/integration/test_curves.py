@@ -27,10 +27,25 @@ def curves(form, files, *more):
         out = os.path.join(folder, "m.json")
         process = support.run_well("curves", "--from", form, *files, *more, "-o", out)
         document = support.read_json(out)
+        the_planner_reads(out, document)
     assert document["format"] == "llmsched-models-1" and document["source"]
     for model in document["models"]:
         check_model(model)
     return document, process.stderr
+
+
+def the_planner_reads(path, document):
+    """It takes all models in; one configuration is placed."""
+    model = document["models"][-1]
+    config = model["configs"][-1]
+    gpus = [{"id": "g%d" % i, "kind": config["gpu"], "memory_bytes": 1e12, "domain": "d"} for i in range(config["tp"])]
+    cluster, plan = path + ".gpus", path + ".plan"
+    support.write_json(cluster, {"format": "llmsched-gpus-1", "gpus": gpus})
+    support.write_json(plan, {"format": "llmsched-plan-1", "models": [
+        {"model": model["name"], "tp": config["tp"], "share": config["share"], "batch": 1,
+         "replicas": [{"gpus": [g["id"] for g in gpus]}]}]})
+    table = support.run_well("render", plan, "--cluster", cluster, "--models", path).stdout
+    assert "1 models, 1 replicas" in table, table
 
 
 def check_model(model):
