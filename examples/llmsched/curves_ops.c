@@ -4,7 +4,7 @@
  *   layers * (qkv + attention + o + gate_up + down + 2 all-reduces of tokens * hidden) + lm_head
  * (aiconfigurator), or layers * (all operators but attention, + attention + 2 all-reduces)
  * (Vidur, whose attention comes from aiconfigurator's tables). What lies between the operators is
- * not in it, so a composed time is a lower bound.
+ * not in it.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -331,8 +331,7 @@ bool curves_ops(struct curve_job *job)
     struct ops ops = {.job = job};
     const char *gpu =
         job->request.gpu != NULL ? job->request.gpu : gpu_by_name(job->request.files.items[0]);
-    job->source = "aiconfigurator: operators measured alone under vLLM, put together; a lower "
-                  "bound: norms, activations, sampling and the host are not in it";
+    job->source = "aiconfigurator: operators measured alone under vLLM, put together: norms, activations, sampling and the host are not in it";
     if (job->request.model == NULL)
         return bad_input(job->problem, "--model: expected, for the shapes to put together");
     if (gpu == NULL)
@@ -425,7 +424,7 @@ bool curves_vidur(struct curve_job *job)
 {
     struct ops ops = {.job = job};
     job->source = "vidur: operators of a layer and all-reduce measured alone, put together with "
-                  "attention as aiconfigurator measured it under vLLM; a lower bound: embedding, "
+                  "attention as aiconfigurator measured it under vLLM: embedding, "
                   "logits, sampling and the host are not in it";
     bool good = ops_read(&ops);
     if (good && (ops.layer.count != 1 || ops.network.count == 0))
