@@ -110,24 +110,22 @@ static double kv_bytes_per_token(const struct curve_job *job, const struct curve
     return a != NULL ? 2.0 * a->layers * a->kv_heads * a->head_dim * 2.0 : 0.0;
 }
 
-/* Seconds per output token at the full batch and at the shortest context of a table, or the
- * request's; *context says which. */
-static double full_batch_s(const struct curve_job *job, const struct curve *curve, double *context)
+/* A step of the full batch: at the table's largest batch that is not above it and the shortest
+ * context there, or at the request's context of a linear curve. */
+static struct curve_point full_batch(const struct curve_job *job, const struct curve *curve)
 {
-    if (curve->decode.count == 0) {
-        *context = job->request.context;
-        return curve->decode_base_s + curve->decode_per_request_s * curve->max_batch +
-               curve->decode_per_request_token_s * curve->max_batch * *context;
-    }
-    const struct curve_point *best = NULL;
+    double batch = curve->max_batch, context = job->request.context;
+    struct curve_point best = {batch, context,
+                               curve->decode_base_s + curve->decode_per_request_s * batch +
+                                   curve->decode_per_request_token_s * batch * context};
     for (size_t i = 0; i < curve->decode.count; i++) {
         const struct curve_point *p = &curve->decode.items[i];
-        if (best == NULL || p->batch > best->batch ||
-            (p->batch == best->batch && p->context < best->context))
-            best = p;
+        bool better = p->batch > best.batch || best.batch > batch ||
+                      (p->batch == best.batch && p->context < best.context);
+        if (i == 0 || (p->batch <= batch && better))
+            best = *p;
     }
-    *context = best->context;
-    return best->seconds;
+    return best;
 }
 
 /*
@@ -137,14 +135,14 @@ static double full_batch_s(const struct curve_job *job, const struct curve *curv
 static double bandwidth_of(const struct curve_job *job, const struct curve_model *model,
                            const struct curve *curve)
 {
-    double peak = gpu_bandwidth(curve->gpu), context;
-    double seconds = full_batch_s(job, curve, &context);
-    if (!(peak > 0.0) || !(seconds > 0.0))
+    double peak = gpu_bandwidth(curve->gpu);
+    struct curve_point step = full_batch(job, curve);
+    if (!(peak > 0.0) || !(step.seconds > 0.0))
         return 0.0;
     double bytes =
-        (weight_bytes(job, model) + kv_bytes_per_token(job, model) * curve->max_batch * context) /
+        (weight_bytes(job, model) + kv_bytes_per_token(job, model) * step.batch * step.context) /
         curve->tp;
-    return fmin(1.0, ceil(100.0 * bytes / seconds / peak) / 100.0);
+    return fmin(1.0, ceil(100.0 * bytes / step.seconds / peak) / 100.0);
 }
 
 /* --- writing ------------------------------------------------------------------------------ */

@@ -170,6 +170,23 @@ bool check_words(const struct placement *p)
     return true;
 }
 
+bool check_ports(const struct placement *p)
+{
+    return p->info.replica_count <= MOST_PORT - FIRST_PORT
+               ? true
+               : cannot_express(p, "%u replicas, and there are %d ports", p->info.replica_count,
+                                MOST_PORT - FIRST_PORT);
+}
+
+bool check_memory(const struct placement *p)
+{
+    for (uint32_t g = 0; g < p->info.gpu_count; g++)
+        if (p->gpus[g].used_bytes > p->gpus[g].memory_bytes)
+            return cannot_express(p, "GPU %.100s has %.4g bytes, and %.4g are asked of it",
+                                  p->gpus[g].id, p->gpus[g].memory_bytes, p->gpus[g].used_bytes);
+    return true;
+}
+
 uint32_t replica_rank(const struct placement *p, uint32_t replica)
 {
     return replica - p->models[p->replicas[replica].model].first_replica;

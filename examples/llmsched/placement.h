@@ -7,6 +7,9 @@
 
 #include "program.h"
 
+/* Of replica 0; the others follow. */
+enum { FIRST_PORT = 8000, MOST_PORT = 65535 };
+
 /* Lists of numbers of replicas, all in one array. */
 struct residents {
     uint32_t *replicas; /* ascending */
@@ -51,6 +54,11 @@ double memory_fraction(const struct placement *p, uint32_t replica, double less_
 
 /* Refuses model names that a command line takes for options. */
 bool check_words(const struct placement *p);
+
+/* Refuses more replicas than there are ports. */
+bool check_ports(const struct placement *p);
+/* Refuses GPUs whose memory is not enough. */
+bool check_memory(const struct placement *p);
 
 /* Targets; each returns false with a problem noted. */
 bool render_table(const struct placement *p, FILE *file);

@@ -14,9 +14,11 @@
 static const struct target {
     const char *name;
     bool (*render)(const struct placement *p, FILE *file);
-} TARGETS[] = {{"table", render_table},   {"svg", render_svg},         {"vllm", render_vllm},
-               {"sglang", render_sglang}, {"compose", render_compose}, {"kserve", render_kserve},
-               {"ray", render_ray},       {"mps", render_mps}};
+    bool runs; /* the plan, and does not only show it */
+} TARGETS[] = {{"table", render_table, false},    {"svg", render_svg, false},
+               {"vllm", render_vllm, true},       {"sglang", render_sglang, true},
+               {"compose", render_compose, true}, {"kserve", render_kserve, true},
+               {"ray", render_ray, true},         {"mps", render_mps, true}};
 
 static const struct target *find_target(const char *name, struct problem *problem)
 {
@@ -61,7 +63,7 @@ bool render_plan(const llmsched_plan *plan, const llmsched_planner *planner, con
         return false;
     bool good = placement_make(&placement, plan, planner, problem);
     placement.target = found->name;
-    good = good && render_to(found, &placement, file);
+    good = good && (!found->runs || check_memory(&placement)) && render_to(found, &placement, file);
     placement_release(&placement);
     return good;
 }

@@ -3,7 +3,6 @@
 #include "manifest.h"
 #include "yaml.h"
 
-enum { FIRST_PORT = 8000, MOST_PORT = 65535 };
 static const char IMAGE[] = "vllm/vllm-openai:v0.14.0";
 
 static void put_number_item(struct yaml *yaml, const char *format, double value)
@@ -16,8 +15,11 @@ static void put_number_item(struct yaml *yaml, const char *format, double value)
 static void put_command(const struct placement *p, uint32_t replica, struct yaml *yaml)
 {
     const llmsched_plan_model *m = &p->models[p->replicas[replica].model];
+    yaml_list(yaml, "entrypoint");
+    yaml_string_item(yaml, "vllm");
+    yaml_string_item(yaml, "serve");
+    yaml_end(yaml);
     yaml_list(yaml, "command");
-    yaml_string_item(yaml, "--model");
     yaml_string_item(yaml, m->model);
     yaml_string_item(yaml, "--served-model-name");
     yaml_string_item(yaml, m->model);
@@ -79,10 +81,7 @@ static bool check_host(const struct placement *p)
                                   p->domains[replica_domain(p, i)]);
     if (p->info.replica_count == 0)
         return cannot_express(p, "it has no replicas");
-    return p->info.replica_count <= MOST_PORT - FIRST_PORT
-               ? true
-               : cannot_express(p, "%u replicas, and there are %d ports", p->info.replica_count,
-                                MOST_PORT - FIRST_PORT);
+    return check_ports(p);
 }
 
 bool render_compose(const struct placement *p, FILE *file)

@@ -9,8 +9,7 @@
 #include "placement.h"
 #include "shell.h"
 
-/* Of replica 0; the others follow. */
-enum { FIRST_PORT = 8000, MOST_PORT = 65535, MOST_MPS_CLIENTS = 48 };
+enum { MOST_MPS_CLIENTS = 48 };
 static const double MIB = 1048576.0;
 
 /* --- what the scripts share ----------------------------------------------------------------- */
@@ -49,14 +48,6 @@ static bool check_clients(const struct placement *p)
             return cannot_express(p, "%u replicas on GPU %.100s, and MPS takes %d",
                                   p->gpus[g].replicas, p->gpus[g].id, MOST_MPS_CLIENTS);
     return true;
-}
-
-static bool check_ports(const struct placement *p)
-{
-    return p->info.replica_count <= MOST_PORT - FIRST_PORT
-               ? true
-               : cannot_express(p, "%u replicas, and there are %d ports", p->info.replica_count,
-                                MOST_PORT - FIRST_PORT);
 }
 
 static void put_devices(const struct placement *p, uint32_t replica, FILE *file)

@@ -80,6 +80,9 @@ static void choose_columns(struct svg_map *s)
     double area = 0.0;
     for (uint32_t d = 0; d < s->p->domain_count; d++)
         widest = s->sizes[d] > widest ? s->sizes[d] : widest;
+    /* A domain of many rows is made as wide as the page will be. */
+    uint32_t wide = (uint32_t)ceil(sqrt(1.6 * widest * (s->box_h + s->gap) / (s->box_w + s->gap)));
+    most = wide > most ? wide : most;
     s->per_row = widest < most ? widest : most;
     s->panel_w = (int)s->per_row * (s->box_w + s->gap) - s->gap + 2 * PANEL_PAD;
     for (uint32_t d = 0; d < s->p->domain_count; d++)

@@ -41,9 +41,21 @@ def the_planner_reads(path, document):
     gpus = [{"id": "g%d" % i, "kind": config["gpu"], "memory_bytes": 1e12, "domain": "d"} for i in range(config["tp"])]
     cluster, plan = path + ".gpus", path + ".plan"
     support.write_json(cluster, {"format": "llmsched-gpus-1", "gpus": gpus})
-    support.write_json(plan, {"format": "llmsched-plan-1", "models": [
-        {"model": model["name"], "tp": config["tp"], "share": config["share"], "batch": 1,
-         "replicas": [{"gpus": [g["id"] for g in gpus]}]}]})
+    support.write_json(
+        plan,
+        {
+            "format": "llmsched-plan-1",
+            "models": [
+                {
+                    "model": model["name"],
+                    "tp": config["tp"],
+                    "share": config["share"],
+                    "batch": 1,
+                    "replicas": [{"gpus": [g["id"] for g in gpus]}],
+                }
+            ],
+        },
+    )
     table = support.run_well("render", plan, "--cluster", cluster, "--models", path).stdout
     assert "1 models, 1 replicas" in table, table
 
@@ -125,20 +137,64 @@ class Folder:
 
 # --- small files of every form ---------------------------------------------------------------------
 
-MUX = ("model,tp,sm_pct,prefill_a_ms,prefill_b_ms_per_tok,decode_c_ms,decode_d_ms_per_seq,decode_e_ms_per_kvtok\n"
-       "llama-7b,1,50,7.5,0.12,11.5,0.115,0.0003\nllama-7b,2,100,8,0.05,9,0.1,0.0002\nllama-13b,1,30,15,0.3,28,0.3,0.0006\n")
-DIST = json.dumps({"facebook/opt-13b": {"1": {"decoding_large_small_bs_threshold": 95, "prefill": [18.1, 0.1, 7e-6],
-                                              "decoding_smallbs": [19.9, 6e-4, 0.04], "decoding_largebs": [7.1, 5e-4, 0.16]},
-                                        "3": {"decoding_large_small_bs_threshold": 2, "prefill": [12.0, 0.03, 0],
-                                              "decoding_smallbs": [10, 0, 0], "decoding_largebs": [7.1, 5e-4, 0.16]}}})
-SILICON_HEAD = ("id,backend,model_path,system,precision,mode,isl,osl,batch_size,tp_size,pp_size,attention_dp_size,"
-                "silicon_ttft_ms,silicon_tpot_ms\n")
+MUX = (
+    "model,tp,sm_pct,prefill_a_ms,prefill_b_ms_per_tok,decode_c_ms,decode_d_ms_per_seq,decode_e_ms_per_kvtok\n"
+    "llama-7b,1,50,7.5,0.12,11.5,0.115,0.0003\nllama-7b,2,100,8,0.05,9,0.1,0.0002\nllama-13b,1,30,15,0.3,28,0.3,0.0006\n"
+)
+DIST = json.dumps(
+    {
+        "facebook/opt-13b": {
+            "1": {
+                "decoding_large_small_bs_threshold": 95,
+                "prefill": [18.1, 0.1, 7e-6],
+                "decoding_smallbs": [19.9, 6e-4, 0.04],
+                "decoding_largebs": [7.1, 5e-4, 0.16],
+            },
+            "3": {
+                "decoding_large_small_bs_threshold": 2,
+                "prefill": [12.0, 0.03, 0],
+                "decoding_smallbs": [10, 0, 0],
+                "decoding_largebs": [7.1, 5e-4, 0.16],
+            },
+        }
+    }
+)
+SILICON_HEAD = (
+    "id,backend,model_path,system,precision,mode,isl,osl,batch_size,tp_size,pp_size,attention_dp_size,"
+    "silicon_ttft_ms,silicon_tpot_ms\n"
+)
 
 
-def silicon_row(isl, osl, batch, ttft, tpot, tp=1, backend="vllm", mode="agg", pp="1", dp="1", precision="fp8",
-                system="h200_sxm", model="x/Llama-3.1-70B"):
-    return "r,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s\n" % (backend, model, system, precision, mode, isl, osl, batch, tp,
-                                                            pp, dp, ttft, tpot)
+def silicon_row(
+    isl,
+    osl,
+    batch,
+    ttft,
+    tpot,
+    tp=1,
+    backend="vllm",
+    mode="agg",
+    pp="1",
+    dp="1",
+    precision="fp8",
+    system="h200_sxm",
+    model="x/Llama-3.1-70B",
+):
+    return "r,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s\n" % (
+        backend,
+        model,
+        system,
+        precision,
+        mode,
+        isl,
+        osl,
+        batch,
+        tp,
+        pp,
+        dp,
+        ttft,
+        tpot,
+    )
 
 
 def test_muxserve():
@@ -154,11 +210,32 @@ def test_muxserve():
             assert c["bandwidth"] == math.ceil(100 * used) / 100, (c, used)
             assert {m["name"] for m in document["models"]} == {"llama-7b", "llama-13b"}
             assert "3 curves" in told and document["measured"] is True
-        document, _ = curves("muxserve", [f.path("m.csv")], "--model", "13B", "--name", "mine", "--gpu", "a100-40g",
-                             "--weight-bytes", 5, "--kv-bytes-per-token", 7, "--kv-floor-bytes", 9, "--runtime-bytes", 11)
+        document, _ = curves(
+            "muxserve",
+            [f.path("m.csv")],
+            "--model",
+            "13B",
+            "--name",
+            "mine",
+            "--gpu",
+            "a100-40g",
+            "--weight-bytes",
+            5,
+            "--kv-bytes-per-token",
+            7,
+            "--kv-floor-bytes",
+            9,
+            "--runtime-bytes",
+            11,
+        )
         (m,) = document["models"]
-        assert (m["name"], m["weight_bytes"], m["kv_bytes_per_token"], m["kv_floor_bytes"],
-                m["runtime_bytes"]) == ("mine", 5, 7, 9, 11)
+        assert (m["name"], m["weight_bytes"], m["kv_bytes_per_token"], m["kv_floor_bytes"], m["runtime_bytes"]) == (
+            "mine",
+            5,
+            7,
+            9,
+            11,
+        )
         assert m["configs"][0]["gpu"] == "a100-40g"
 
 
@@ -172,7 +249,9 @@ def check_distserve(path):
             for n in range(1, 2049, 13):
                 worst = max(worst, abs(prefill_s(c, n) * 1e3 / (a + b * n + q * n * n) - 1))
             for batch in (1, 2, 50, 94, 95, 128, 256):
-                a, b, q = fit["decoding_smallbs" if batch < fit["decoding_large_small_bs_threshold"] else "decoding_largebs"]
+                a, b, q = fit[
+                    "decoding_smallbs" if batch < fit["decoding_large_small_bs_threshold"] else "decoding_largebs"
+                ]
                 for x in (1, 77, 2048):
                     assert close(decode_s(c, batch, x) * 1e3, a + b * batch * x + q * batch, 1e-7), (name, tp, batch, x)
     assert worst < 0.004, worst
@@ -184,29 +263,51 @@ def test_distserve():
 
 
 def test_silicon():
-    rows = [silicon_row(1000, 1000, 4, 200, 20), silicon_row(1000, 1000, 4, 220, 22), silicon_row(1000, 1000, 4, 500, 30),
-            silicon_row(1000, 1000, 8, 300, 26), silicon_row(1000, 1000, 16, 400, 34),
-            # The longer answers: noise that is faster, and a batch that waited for room.
-            silicon_row(1000, 3000, 4, 210, 21), silicon_row(1000, 3000, 8, 310, 30),
-            silicon_row(1000, 3000, 16, 5000, 31), silicon_row(4000, 1000, 4, 900, 90),
-            # None of these counts.
-            silicon_row(1000, 1000, 4, 1, 1, backend="trtllm"), silicon_row(1000, 1000, 4, 1, 1, mode="disagg"),
-            silicon_row(1000, 1000, 4, 1, 1, pp="2"), silicon_row(1000, 1000, 4, 1, 1, dp="8"),
-            # One batch only: left out.
-            silicon_row(1000, 1000, 4, 100, 10, tp=2)]
+    rows = [
+        silicon_row(1000, 1000, 4, 200, 20),
+        silicon_row(1000, 1000, 4, 220, 22),
+        silicon_row(1000, 1000, 4, 500, 30),
+        silicon_row(1000, 1000, 8, 300, 26),
+        silicon_row(1000, 1000, 16, 400, 34),
+        # The longer answers: noise that is faster, and a batch that waited for room.
+        silicon_row(1000, 3000, 4, 210, 21),
+        silicon_row(1000, 3000, 8, 310, 30),
+        silicon_row(1000, 3000, 16, 5000, 31),
+        silicon_row(4000, 1000, 4, 900, 90),
+        # None of these counts.
+        silicon_row(1000, 1000, 4, 1, 1, backend="trtllm"),
+        silicon_row(1000, 1000, 4, 1, 1, mode="disagg"),
+        silicon_row(1000, 1000, 4, 1, 1, pp="2"),
+        silicon_row(1000, 1000, 4, 1, 1, dp="8"),
+        # One batch only: left out.
+        silicon_row(1000, 1000, 4, 100, 10, tp=2),
+    ]
     with Folder() as f:
         document, told = curves("aiconfigurator-silicon", [f.file("s.csv", SILICON_HEAD + "".join(rows))])
         assert "1 combinations left out" in told and "tp 2" in told
         (model,) = document["models"]
         (c,) = model["configs"]
         assert (model["name"], model["weight_bytes"]) == ("x/Llama-3.1-70B", 70.6e9)
-        want = {(1, 1500): 19, (4, 1500): 22, (8, 1500): 26, (16, 1500): 34,
-                (1, 2500): 19, (4, 2500): 22, (8, 2500): 30, (16, 2500): 30 * 34 / 26}
+        want = {
+            (1, 1500): 19,
+            (4, 1500): 22,
+            (8, 1500): 26,
+            (16, 1500): 34,
+            (1, 2500): 19,
+            (4, 2500): 22,
+            (8, 2500): 30,
+            (16, 2500): 30 * 34 / 26,
+        }
         got = {(b, x): s * 1e3 for b, x, s in c["decode"]["table"]}
         assert got.keys() == want.keys() and all(close(got[k], want[k]) for k in want), got
         # Shortest time at batch 4, median of a cell; the line's end; twice the longest.
         want = [[0, 0.042], [1000, 0.21], [4000, 0.9], [8000, 1.8]]
         assert all(a[0] == b[0] and close(a[1], b[1]) for a, b in zip(c["prefill"]["table"], want)), c["prefill"]
+        # The bandwidth is that of the batch asked for.
+        document, _ = curves("aiconfigurator-silicon", [f.path("s.csv")], "--max-batch", 9)
+        (c,) = document["models"][0]["configs"]
+        assert c["max_batch"] == 9
+        assert c["bandwidth"] == math.ceil(100 * (70.6e9 + 327680 * 8 * 1500) / 0.026 / 4.8e12) / 100, c["bandwidth"]
         both = [silicon_row(1000, 1000, b, 1, b, precision=p) for b in (4, 8) for p in ("fp8", "bf16")]
         document, _ = curves("aiconfigurator-silicon", [f.file("t.csv", SILICON_HEAD + "".join(both))])
         weights = {m["name"]: m["weight_bytes"] for m in document["models"]}
@@ -217,17 +318,26 @@ def test_silicon():
 
 def test_helix():
     with Folder() as f:
-        files = [f.file("llama2_70b_t4x2_decode_bs2time.csv", "0,0\n2,1.5\n10,2.5\n"),
-                 f.file("llama2_70b_t4x2_prompt_bs2time.csv", "0,0\r\n250,6\r\n500,13"),
-                 f.file("llama2_70b_a100_prompt_bs2time.csv", "250,2\n500,4\n")]
+        files = [
+            f.file("llama2_70b_t4x2_decode_bs2time.csv", "0,0\n2,1.5\n10,2.5\n"),
+            f.file("llama2_70b_t4x2_prompt_bs2time.csv", "0,0\r\n250,6\r\n500,13"),
+            f.file("llama2_70b_a100_prompt_bs2time.csv", "250,2\n500,4\n"),
+        ]
         document, told = curves("helix", files)
         c = config_of(document, "llama2_70b", "t4-16g", 2)
         assert c["prefill"]["table"] == [[250, 0.48], [500, 1.04]]
         assert [(b, s) for b, _, s in c["decode"]["table"]] == [(2, 0.12), (10, 0.2)] and c["max_batch"] == 10
         assert "only the prompt file" in told
-        document, _ = curves("helix", [f.file("own_l4_decode_bs2time.csv", "1,1\n2,2\n"),
-                                       f.file("own_l4_prompt_bs2time.csv", "1,1\n2,2\n")],
-                             "--layers", 10, "--kv-heads", 2, "--weight-bytes", 1e9)
+        document, _ = curves(
+            "helix",
+            [f.file("own_l4_decode_bs2time.csv", "1,1\n2,2\n"), f.file("own_l4_prompt_bs2time.csv", "1,1\n2,2\n")],
+            "--layers",
+            10,
+            "--kv-heads",
+            2,
+            "--weight-bytes",
+            1e9,
+        )
         assert config_of(document, "own", "l4-24g", 1)["decode"]["table"][1][2] == 0.02
         assert document["models"][0]["kv_bytes_per_token"] == 2 * 10 * 2 * 128 * 2
 
@@ -238,31 +348,70 @@ def gemm(m, n, k):
 
 def ops_files(f, heads=(8, 4), kv=(2, 1)):
     """Tables on coarse axes for a model of 256 features; times follow formulas."""
+
     def table(name, head, rows):
         return f.file(name, head + "\n" + "".join(",".join(map(str, r)) + "\n" for r in rows))
 
     tokens = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
     axis = (32, 64, 256, 512, 1024)
-    return [table("a100_gemm_perf.csv", "gemm_dtype,m,n,k,latency_ms",
-                  [("bfloat16", m, n, k, gemm(m, n, k)) for m in tokens for n in axis for k in axis] +
-                  [("fp8", 1, 32, 32, 1e-3)]),
-            table("a100_context_attention_perf.csv", "batch_size,isl,num_heads,num_key_value_heads,kv_cache_dtype,latency_ms",
-                  [(1, n, h, g, "bfloat16", n * h * 1e-4) for n in tokens[:-1] for h, g in zip(heads, kv)]),
-            table("a100_generation_attention_perf.csv", "batch_size,step,num_heads,num_key_value_heads,kv_cache_dtype,latency_ms",
-                  [(b, x, h, g, "bfloat16", b * x * h * 1e-6) for b in (1, 2, 4, 8, 16) for x in (127, 511, 1023)
-                   for h, g in zip(heads, kv)]),
-            table("a100_custom_allreduce_perf.csv", "num_gpus,message_size,backend,latency_ms",
-                  [(2, s, "vllm_graph", 0.005 + s * 1e-8) for s in (128, 1 << 22)] + [(2, 128, "vllm_eager", 9)])]
+    return [
+        table(
+            "a100_gemm_perf.csv",
+            "gemm_dtype,m,n,k,latency_ms",
+            [("bfloat16", m, n, k, gemm(m, n, k)) for m in tokens for n in axis for k in axis]
+            + [("fp8", 1, 32, 32, 1e-3)],
+        ),
+        table(
+            "a100_context_attention_perf.csv",
+            "batch_size,isl,num_heads,num_key_value_heads,kv_cache_dtype,latency_ms",
+            [(1, n, h, g, "bfloat16", n * h * 1e-4) for n in tokens[:-1] for h, g in zip(heads, kv)],
+        ),
+        table(
+            "a100_generation_attention_perf.csv",
+            "batch_size,step,num_heads,num_key_value_heads,kv_cache_dtype,latency_ms",
+            [
+                (b, x, h, g, "bfloat16", b * x * h * 1e-6)
+                for b in (1, 2, 4, 8, 16)
+                for x in (127, 511, 1023)
+                for h, g in zip(heads, kv)
+            ],
+        ),
+        table(
+            "a100_custom_allreduce_perf.csv",
+            "num_gpus,message_size,backend,latency_ms",
+            [(2, s, "vllm_graph", 0.005 + s * 1e-8) for s in (128, 1 << 22)] + [(2, 128, "vllm_eager", 9)],
+        ),
+    ]
 
 
-OWN = ("--layers", 3, "--hidden", 256, "--heads", 8, "--kv-heads", 2, "--head-dim", 32, "--ffn", 512, "--vocabulary", 3072,
-       "--weight-bytes", 1e9)
+OWN = (
+    "--layers",
+    3,
+    "--hidden",
+    256,
+    "--heads",
+    8,
+    "--kv-heads",
+    2,
+    "--head-dim",
+    32,
+    "--ffn",
+    512,
+    "--vocabulary",
+    3072,
+    "--weight-bytes",
+    1e9,
+)
 
 
 def ops_layer(m, tp):
     h, d, ffn = 256, 32, 512
-    step = (gemm(m, (8 // tp + 2 * max(1, 2 // tp)) * d, h) + gemm(m, h, 8 * d // tp) + gemm(m, 2 * ffn // tp, h) +
-            gemm(m, h, ffn // tp))
+    step = (
+        gemm(m, (8 // tp + 2 * max(1, 2 // tp)) * d, h)
+        + gemm(m, h, 8 * d // tp)
+        + gemm(m, 2 * ffn // tp, h)
+        + gemm(m, h, ffn // tp)
+    )
     return step + (2 * (0.005 + m * h * 1e-8) if tp > 1 else 0)
 
 
@@ -290,17 +439,29 @@ def test_ops():
 
 
 def vidur_files(f):
-    names = ["input_layernorm", "attn_pre_proj", "attn_rope", "attn_post_proj", "post_attention_layernorm", "mlp_up_proj",
-             "mlp_act", "mlp_down_proj", "add"]
+    names = [
+        "input_layernorm",
+        "attn_pre_proj",
+        "attn_rope",
+        "attn_post_proj",
+        "post_attention_layernorm",
+        "mlp_up_proj",
+        "mlp_act",
+        "mlp_down_proj",
+        "add",
+    ]
     head_line = ",".join("time_stats.%s.median" % n for n in names)
     lines = [head_line + ",n_head,n_kv_head,n_embd,n_expanded_embd,vocab_size,num_tokens,num_tensor_parallel_workers"]
     for tp in (1, 2):
         for m in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024):
             for noise in (0, 0.5, 70):  # the median counts
-                lines.append(",".join(str((i + 1) * (m + noise) * 1e-3 / tp) for i in range(9)) +
-                             ",8,2,256,512,3072,%d,%d" % (m, tp))
+                lines.append(
+                    ",".join(str((i + 1) * (m + noise) * 1e-3 / tp) for i in range(9))
+                    + ",8,2,256,512,3072,%d,%d" % (m, tp)
+                )
     network = "time_stats.all_reduce.median,num_workers,size,devices_per_node\n" + "".join(
-        "%r,2,%d,%d\n" % (0.01 + s * 1e-8 + (node == 1), s, node) for s in (128, 1 << 24) for node in (1, 2))
+        "%r,2,%d,%d\n" % (0.01 + s * 1e-8 + (node == 1), s, node) for s in (128, 1 << 24) for node in (1, 2)
+    )
     return [f.file("compute_a100_own_mlp.csv", "\n".join(lines)), f.file("network_a100_dgx_all_reduce.csv", network)]
 
 
@@ -314,17 +475,23 @@ def test_vidur():
             for b, x, s in c["decode"]["table"]:
                 layer = 45 * (b + 0.5) * 1e-3 / tp + (2 * (0.01 + b * 256 * 2 * 1e-8) if tp > 1 else 0)
                 assert close(s * 1e3, 3 * (layer + b * x * (8 // tp) * 1e-6), 1e-7), (tp, b, x, s)
-        expect_refusal(("curves", "--from", "vidur", *vidur_files(f), "-o", f.path("o")), ["attention", "expected"],
-                       (f.path("o"),))
+        expect_refusal(
+            ("curves", "--from", "vidur", *vidur_files(f), "-o", f.path("o")), ["attention", "expected"], (f.path("o"),)
+        )
 
 
-BLIS_HEAD = ("model_hf_repo,hardware,hardware_count,prompt_tokens,output_tokens,requests_per_second,responses_per_second,"
-             "ttft_mean,itl_mean,e2e_mean\n")
+BLIS_HEAD = (
+    "model_hf_repo,hardware,hardware_count,prompt_tokens,output_tokens,requests_per_second,responses_per_second,"
+    "ttft_mean,itl_mean,e2e_mean\n"
+)
 
 
 def test_blis():
-    text = (BLIS_HEAD + "o/llama-3.1-8b-w8a8,H100,2,500,200,1,1,30,8,2000\no/llama-3.1-8b-w8a8,H100,2,500,200,3,2.5,29,9,2200\n"
-            "o/llama-3.1-8b-w8a8,H100,4,500,200,1,1,30,8,2000\n")
+    text = (
+        BLIS_HEAD
+        + "o/llama-3.1-8b-w8a8,H100,2,500,200,1,1,30,8,2000\no/llama-3.1-8b-w8a8,H100,2,500,200,3,2.5,29,9,2200\n"
+        "o/llama-3.1-8b-w8a8,H100,4,500,200,1,1,30,8,2000\n"
+    )
     with Folder() as f:
         document, told = curves("blis", [f.file("b.csv", text)])
         assert document["measured"] is False and "SIMULATED, not measured" in told and "simulated" in document["source"]
@@ -336,6 +503,7 @@ def test_blis():
 
 
 # --- the published files -------------------------------------------------------------------------------
+
 
 def rows_of(pattern):
     (path,) = glob.glob(os.path.join(PROFILES, pattern))
@@ -351,8 +519,11 @@ def published_muxserve():
         for n in (32, 512):
             assert close(prefill_s(c, n) * 1e3, float(r["prefill_a_ms"]) + float(r["prefill_b_ms_per_tok"]) * n)
             for b in (1, 64):
-                want = (float(r["decode_c_ms"]) + float(r["decode_d_ms_per_seq"]) * b +
-                        float(r["decode_e_ms_per_kvtok"]) * b * n)
+                want = (
+                    float(r["decode_c_ms"])
+                    + float(r["decode_d_ms_per_seq"]) * b
+                    + float(r["decode_e_ms_per_kvtok"]) * b * n
+                )
                 assert close(decode_s(c, b, n) * 1e3, want)
     assert sum(len(m["configs"]) for m in document["models"]) == len(rows)
 
@@ -367,11 +538,24 @@ def published_silicon():
     path, rows = rows_of("aiconfigurator_silicon/*.csv")
     kinds = {"h100_sxm": "h100-80g", "h200_sxm": "h200-141g", "b200_sxm": "b200-192g"}
     for backend in ("vllm", "trtllm"):
-        document, _ = curves("aiconfigurator-silicon", [path], "--model", "meta-llama/Llama-3.1-70B", "--precision", "fp8",
-                             "--backend", backend)
+        document, _ = curves(
+            "aiconfigurator-silicon",
+            [path],
+            "--model",
+            "meta-llama/Llama-3.1-70B",
+            "--precision",
+            "fp8",
+            "--backend",
+            backend,
+        )
         cells = {}
         for r in rows:
-            if (r["mode"], r["model_path"], r["precision"], r["backend"]) == ("agg", "meta-llama/Llama-3.1-70B", "fp8", backend):
+            if (r["mode"], r["model_path"], r["precision"], r["backend"]) == (
+                "agg",
+                "meta-llama/Llama-3.1-70B",
+                "fp8",
+                backend,
+            ):
                 key = (r["system"], int(r["tp_size"]), int(r["isl"]), int(r["osl"]), int(r["batch_size"]))
                 cells.setdefault(key, []).append((float(r["silicon_ttft_ms"]), float(r["silicon_tpot_ms"])))
         errors, moved, prompts = [], 0, {}
@@ -395,8 +579,15 @@ def published_helix():
     files = sorted(glob.glob(os.path.join(PROFILES, "helix", "*.csv")))
     document, _ = curves("helix", files)
     assert sum(len(m["configs"]) for m in document["models"]) == len(files) // 2
-    kinds = {"a100": ("a100-40g", 1), "v100": ("v100-16g", 1), "l4": ("l4-24g", 1), "l4x2": ("l4-24g", 2),
-             "t4": ("t4-16g", 1), "t4x2": ("t4-16g", 2), "t4x4": ("t4-16g", 4)}
+    kinds = {
+        "a100": ("a100-40g", 1),
+        "v100": ("v100-16g", 1),
+        "l4": ("l4-24g", 1),
+        "l4x2": ("l4-24g", 2),
+        "t4": ("t4-16g", 1),
+        "t4x2": ("t4-16g", 2),
+        "t4x4": ("t4-16g", 4),
+    }
     for path in files:
         series, size, gpu, kind = os.path.basename(path).split("_")[:4]
         model, layers = series + "_" + size, {"30b": 60, "70b": 80}[size]
@@ -411,10 +602,18 @@ def published_helix():
 def published_composed():
     """Operators of two projects, put together, agree within a third; measured engines are near."""
     attention = sorted(glob.glob(os.path.join(PROFILES, "aiconfigurator_ops", "a100*attention*")))
-    ops, _ = curves("aiconfigurator-ops", sorted(glob.glob(os.path.join(PROFILES, "aiconfigurator_ops", "a100*"))),
-                    "--model", "llama-3-70b")
-    vidur, _ = curves("vidur", glob.glob(os.path.join(PROFILES, "vidur", "compute_a100*70B*")) +
-                      glob.glob(os.path.join(PROFILES, "vidur", "network_a100*")) + attention)
+    ops, _ = curves(
+        "aiconfigurator-ops",
+        sorted(glob.glob(os.path.join(PROFILES, "aiconfigurator_ops", "a100*"))),
+        "--model",
+        "llama-3-70b",
+    )
+    vidur, _ = curves(
+        "vidur",
+        glob.glob(os.path.join(PROFILES, "vidur", "compute_a100*70B*"))
+        + glob.glob(os.path.join(PROFILES, "vidur", "network_a100*"))
+        + attention,
+    )
     ratios = []
     for tp in (1, 2, 4, 8):
         a, b = (config_of(d, "llama-3-70b", "a100-80g", tp) for d in (ops, vidur))
@@ -422,17 +621,33 @@ def published_composed():
         ratios.append(prefill_s(a, 1024) / prefill_s(b, 1024))
     print("aiconfigurator / Vidur: %.2f to %.2f" % (min(ratios), max(ratios)))
     assert 0.66 < min(ratios) and max(ratios) < 1.1
-    h100, _ = curves("aiconfigurator-ops", sorted(glob.glob(os.path.join(PROFILES, "aiconfigurator_ops", "h100*"))),
-                     "--model", "meta-llama/Llama-3.1-70B", "--precision", "fp8")
-    silicon, _ = curves("aiconfigurator-silicon", glob.glob(os.path.join(PROFILES, "aiconfigurator_silicon", "*.csv")),
-                        "--model", "meta-llama/Llama-3.1-70B", "--precision", "fp8", "--gpu", "h100-80g")
+    h100, _ = curves(
+        "aiconfigurator-ops",
+        sorted(glob.glob(os.path.join(PROFILES, "aiconfigurator_ops", "h100*"))),
+        "--model",
+        "meta-llama/Llama-3.1-70B",
+        "--precision",
+        "fp8",
+    )
+    silicon, _ = curves(
+        "aiconfigurator-silicon",
+        glob.glob(os.path.join(PROFILES, "aiconfigurator_silicon", "*.csv")),
+        "--model",
+        "meta-llama/Llama-3.1-70B",
+        "--precision",
+        "fp8",
+        "--gpu",
+        "h100-80g",
+    )
     ratios, prompts = [], []
     for tp in (2, 4, 8):
         a, b = (config_of(d, "meta-llama/Llama-3.1-70B", "h100-80g", tp) for d in (h100, silicon))
         ratios += [decode_s(a, batch, 1536) / decode_s(b, batch, 1536) for batch in (1, 4, 8, 16, 32, 64)]
         prompts += [prefill_s(a, n) / prefill_s(b, n) for n in (1024, 8192)]
-    print("put together / measured: decode %.2f to %.2f, prefill %.2f to %.2f" %
-          (min(ratios), max(ratios), min(prompts), max(prompts)))
+    print(
+        "put together / measured: decode %.2f to %.2f, prefill %.2f to %.2f"
+        % (min(ratios), max(ratios), min(prompts), max(prompts))
+    )
     assert 0.8 < min(ratios) and max(ratios) < 1.15 and 0.7 < min(prompts) and max(prompts) < 1.3
 
 
@@ -444,8 +659,12 @@ def published_blis():
     errors = []
     for r in rows:
         try:
-            c = config_of(document, r["model_hf_repo"], {"H100": "h100-80g", "A100-80": "a100-80g"}[r["hardware"]],
-                          int(r["hardware_count"]))
+            c = config_of(
+                document,
+                r["model_hf_repo"],
+                {"H100": "h100-80g", "A100-80": "a100-80g"}[r["hardware"]],
+                int(r["hardware_count"]),
+            )
         except AssertionError:
             continue
         batch = float(r["responses_per_second"]) * float(r["e2e_mean"]) / 1e3
@@ -456,8 +675,18 @@ def published_blis():
 
 def published_plan_cases():
     """The curves of data/plan that have the same sources."""
-    document, _ = curves("aiconfigurator-silicon", glob.glob(os.path.join(PROFILES, "aiconfigurator_silicon", "*.csv")),
-                         "--model", "Llama-3.1-70B", "--precision", "fp8", "--gpu", "h200-141g", "--name", "generate")
+    document, _ = curves(
+        "aiconfigurator-silicon",
+        glob.glob(os.path.join(PROFILES, "aiconfigurator_silicon", "*.csv")),
+        "--model",
+        "Llama-3.1-70B",
+        "--precision",
+        "fp8",
+        "--gpu",
+        "h200-141g",
+        "--name",
+        "generate",
+    )
     want = support.read_json(os.path.join(support.DATA, "plan", "rag_70b_4xh200.models.json"))
     for m in want["models"]:
         for w in m["configs"]:
@@ -468,12 +697,16 @@ def published_plan_cases():
                     assert len(got[kind]["table"]) == len(w[kind]["table"])
                     for a, b in zip(sorted(got[kind]["table"]), sorted(w[kind]["table"])):
                         assert a[:-1] == b[:-1] and close(a[-1], b[-1], 1e-5), (a, b)
-    document, _ = curves("muxserve", glob.glob(os.path.join(PROFILES, "muxserve_fit", "*.csv")), "--max-batch", 32,
-                         "--context", 704)
+    document, _ = curves(
+        "muxserve", glob.glob(os.path.join(PROFILES, "muxserve_fit", "*.csv")), "--max-batch", 32, "--context", 704
+    )
     for case in ("agents_6_8xa100", "agents_12_16xa100"):
         for m in support.read_json(os.path.join(support.DATA, "plan", case + ".models.json"))["models"]:
-            (name,) = [g["name"] for g in document["models"]
-                       if (g["weight_bytes"], g["kv_bytes_per_token"]) == (m["weight_bytes"], m["kv_bytes_per_token"])]
+            (name,) = [
+                g["name"]
+                for g in document["models"]
+                if (g["weight_bytes"], g["kv_bytes_per_token"]) == (m["weight_bytes"], m["kv_bytes_per_token"])
+            ]
             for w in m["configs"]:
                 got = config_of(document, name, w["gpu"], w["tp"], w["share"])
                 assert got["bandwidth"] == w["bandwidth"] and got["max_batch"] == w["max_batch"]
@@ -481,6 +714,7 @@ def published_plan_cases():
 
 
 # --- refusals ---------------------------------------------------------------------------------------------
+
 
 def test_refusals():
     with Folder() as f:
@@ -505,7 +739,9 @@ def test_refusals():
         refuse("muxserve", [f.path("m")], ["--weight-bytes"], "--weight-bytes", "nan")
         refuse("nothing", [f.path("m")], ["--from", "expected"])
         refuse("distserve", [f.path("m")], [f.path("m")])
-        refuse("distserve", [f.file("j", DIST.replace("[18.1, ", "["))], [f.path("j") + ":1: ", "prefill", "three numbers"])
+        refuse(
+            "distserve", [f.file("j", DIST.replace("[18.1, ", "["))], [f.path("j") + ":1: ", "prefill", "three numbers"]
+        )
         refuse("distserve", [f.file("j", DIST.replace("18.1", "-18000"))], ["positive times"])
         refuse("distserve", [f.file("j", DIST.replace('"3"', '"x"'))], ["tensor-parallel degree"])
         refuse("distserve", [f.file("j", DIST.replace("95", "1"))], ["decoding_large_small_bs_threshold"])
@@ -524,7 +760,9 @@ def test_refusals():
         refuse("aiconfigurator-ops", files[:3], ["custom_allreduce"], "--model", "llama-3-8b")
         refuse("aiconfigurator-ops", files, ["dense"], "--model", "unheard-of")
         refuse("aiconfigurator-ops", files + [f.path("m")], [f.path("m") + ":1: header"], "--model", "llama-3-8b")
-        refuse("blis", [f.file("b", BLIS_HEAD + "m,H100,1,1,1,1,0,1,1,1\n")], [f.path("b") + ":2: responses_per_second"])
+        refuse(
+            "blis", [f.file("b", BLIS_HEAD + "m,H100,1,1,1,1,0,1,1,1\n")], [f.path("b") + ":2: responses_per_second"]
+        )
         process = support.run("curves", "--from", "aiconfigurator-ops", *files, "--model", "llama-3-8b", "-o", out)
         assert process.returncode == 1 and process.stderr.count("\n") == 1 and not os.path.exists(out), process.stderr
         process = support.run("curves", "--from", "muxserve", f.path("m"), "--model", "nothing", "-o", out)
@@ -534,8 +772,15 @@ def test_refusals():
 if __name__ == "__main__":
     TESTS = [test_muxserve, test_distserve, test_silicon, test_helix, test_ops, test_vidur, test_blis, test_refusals]
     if support.DATA:
-        TESTS += [published_muxserve, published_distserve, published_silicon, published_helix, published_composed,
-                  published_blis, published_plan_cases]
+        TESTS += [
+            published_muxserve,
+            published_distserve,
+            published_silicon,
+            published_helix,
+            published_composed,
+            published_blis,
+            published_plan_cases,
+        ]
     else:
         print("skipped: the published files, as LLMSCHED_DATA is not set")
     sys.exit(support.main(TESTS))

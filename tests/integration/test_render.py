@@ -28,21 +28,57 @@ class Case:
     """A cluster, models and a plan made by hand; GPUs of 80 GiB in nodes of `per`."""
 
     def __init__(self, nodes=1, per=8, kinds=("h100-80g",)):
-        self.gpus = [{"id": "n%dg%d" % (n, g), "kind": kinds[n % len(kinds)], "memory_bytes": 80 * GIB, "domain": "n%d" % n}
-                     for n in range(nodes) for g in range(per)]
+        self.gpus = [
+            {"id": "n%dg%d" % (n, g), "kind": kinds[n % len(kinds)], "memory_bytes": 80 * GIB, "domain": "n%d" % n}
+            for n in range(nodes)
+            for g in range(per)
+        ]
         self.models, self.placed = [], []
 
-    def add(self, name, replicas, share=1.0, weight=20e9, batch=16, runtime=2e9, bandwidth=None, gpu="h100-80g"):
+    def add(
+        self,
+        name,
+        replicas,
+        share=1.0,
+        weight=20e9,
+        batch=16,
+        runtime=2e9,
+        bandwidth=None,
+        gpu="h100-80g",
+        floor=2 * GIB,
+    ):
         """Replicas as lists of positions in the cluster."""
         tp = len(replicas[0]) if replicas else 1
-        config = {"gpu": gpu, "tp": tp, "share": share, "max_batch": 64, "prefill": {"base_s": 0.01, "per_token_s": 1e-5},
-                  "decode": {"base_s": 0.01, "per_request_s": 1e-4, "per_request_token_s": 1e-8}}
+        config = {
+            "gpu": gpu,
+            "tp": tp,
+            "share": share,
+            "max_batch": 64,
+            "prefill": {"base_s": 0.01, "per_token_s": 1e-5},
+            "decode": {"base_s": 0.01, "per_request_s": 1e-4, "per_request_token_s": 1e-8},
+        }
         if bandwidth is not None:
             config["bandwidth"] = bandwidth
-        self.models.append({"name": name, "weight_bytes": weight, "kv_bytes_per_token": 131072, "kv_floor_bytes": 2 * GIB,
-                            "runtime_bytes": runtime, "configs": [config]})
-        self.placed.append({"model": name, "gpu": gpu, "tp": tp, "share": share, "batch": batch,
-                            "replicas": [{"gpus": [self.gpus[g]["id"] for g in r]} for r in replicas]})
+        self.models.append(
+            {
+                "name": name,
+                "weight_bytes": weight,
+                "kv_bytes_per_token": 131072,
+                "kv_floor_bytes": floor,
+                "runtime_bytes": runtime,
+                "configs": [config],
+            }
+        )
+        self.placed.append(
+            {
+                "model": name,
+                "gpu": gpu,
+                "tp": tp,
+                "share": share,
+                "batch": batch,
+                "replicas": [{"gpus": [self.gpus[g]["id"] for g in r]} for r in replicas],
+            }
+        )
         return self
 
     def bytes_of(self, number):
@@ -57,8 +93,9 @@ class Case:
         paths = [os.path.join(folder, name) for name in ("cluster.json", "models.json", "plan.json")]
         support.write_json(paths[0], {"format": "llmsched-gpus-1", "gpus": self.gpus})
         support.write_json(paths[1], {"format": "llmsched-models-1", "models": self.models})
-        support.write_json(paths[2], {"format": "llmsched-plan-1", "planner": "by hand", "status": "feasible",
-                                      "models": self.placed})
+        support.write_json(
+            paths[2], {"format": "llmsched-plan-1", "planner": "by hand", "status": "feasible", "models": self.placed}
+        )
         return paths
 
     def arguments(self, folder, target):
@@ -78,18 +115,31 @@ class Case:
     def refuse(self, target, words):
         with tempfile.TemporaryDirectory() as folder:
             out = os.path.join(folder, "out")
-            expect_refusal((*self.arguments(folder, target), "-o", out), [target + " cannot express this plan", *words], (out,),
-                           code=1)
+            expect_refusal(
+                (*self.arguments(folder, target), "-o", out),
+                [target + " cannot express this plan", *words],
+                (out,),
+                code=1,
+            )
             expect_refusal(self.arguments(folder, target), words, code=1)
 
 
 def whole():
-    return Case().add("meta/llama-70b", [[0, 1, 2, 3]], weight=140e9).add("bge", [[4], [6]]).add("qwen/q-8b", [[5]], batch=3)
+    return (
+        Case()
+        .add("meta/llama-70b", [[0, 1, 2, 3]], weight=140e9)
+        .add("bge", [[4], [6]])
+        .add("qwen/q-8b", [[5]], batch=3)
+    )
 
 
 def shared():
-    return (Case(2).add("meta/llama-70b", [[0, 1], [8, 9]], 0.7, 70e9).add("small", [[0], [1], [2]], 0.3, 10e9)
-            .add("alone", [[15]], 1.0, 20e9))
+    return (
+        Case(2)
+        .add("meta/llama-70b", [[0, 1], [8, 9]], 0.7, 70e9)
+        .add("small", [[0], [1], [2]], 0.3, 10e9)
+        .add("alone", [[15]], 1.0, 20e9)
+    )
 
 
 # --- shell -------------------------------------------------------------------------------------------------
@@ -144,7 +194,9 @@ def check_engines(case, target, node):
     """Every replica of the node, and no other, is started as the plan says."""
     notes = run_shell(case.render(target), node)
     started = [n for n in notes if n[0] in ("vllm", "python3")]
-    assert any(n[0] == "nvidia-cuda-mps-control" and n[4:] == ["-d"] for n in notes) == any(n[2] != "percent=" for n in started)
+    assert any(n[0] == "nvidia-cuda-mps-control" and n[4:] == ["-d"] for n in notes) == any(
+        n[2] != "percent=" for n in started
+    )
     expected = []
     taken = [g for _, gpus in case.replicas() for g in gpus]
     for i, (m, gpus) in enumerate(case.replicas()):
@@ -152,8 +204,17 @@ def check_engines(case, target, node):
             continue
         placed = case.placed[m]
         alone = placed["share"] == 1 and all(taken.count(g) == 1 for g in gpus)
-        expected.append((str(8000 + i), placed["model"], ",".join(g.split("g")[1] for g in gpus),
-                         "" if alone else "%g" % (100 * placed["share"]), placed["tp"], placed["batch"], m))
+        expected.append(
+            (
+                str(8000 + i),
+                placed["model"],
+                ",".join(g.split("g")[1] for g in gpus),
+                "" if alone else "%g" % (100 * placed["share"]),
+                placed["tp"],
+                placed["batch"],
+                m,
+            )
+        )
     got = []
     for n in started:
         words = n[4:]
@@ -171,7 +232,9 @@ def check_engines(case, target, node):
         less = case.models[m]["runtime_bytes"] if target == "sglang" else 0
         want = (case.bytes_of(m) - less) / (80 * GIB)
         assert want - 1e-4 - 1e-12 <= float(options[part]) <= want + 1e-12, (options[part], want)
-        got.append((options["--port"], model, n[1].split("=")[1], n[2].split("=")[1], int(options[tp]), int(options[batch]), m))
+        got.append(
+            (options["--port"], model, n[1].split("=")[1], n[2].split("=")[1], int(options[tp]), int(options[batch]), m)
+        )
     assert sorted(got) == sorted(expected), (got, expected)
     return started
 
@@ -205,13 +268,20 @@ def mps_settings():
         (note,) = run_shell(text, str(i), "given", "with space", "'")
         placed = case.placed[m]
         limit = int(case.bytes_of(m) // (1 << 20))
-        assert note == ["given", "devices=" + ",".join(g.split("g")[1] for g in gpus), "percent=%g" % (100 * placed["share"]),
-                        "limit=" + ",".join("%d=%dM" % (g, limit) for g in range(placed["tp"])), "with space", "'"], note
+        assert note == [
+            "given",
+            "devices=" + ",".join(g.split("g")[1] for g in gpus),
+            "percent=%g" % (100 * placed["share"]),
+            "limit=" + ",".join("%d=%dM" % (g, limit) for g in range(placed["tp"])),
+            "with space",
+            "'",
+        ], note
     assert run_shell(text, "99", "given", fails=True) == []
-    Case().add("a", [[0]] * 49, 0.02, 1e8, runtime=0).refuse("mps", ["49 replicas", "48"])
+    Case().add("a", [[0]] * 49, 0.02, 1e8, runtime=0, floor=1e8).refuse("mps", ["49 replicas", "48"])
 
 
 # --- manifests ----------------------------------------------------------------------------------------------
+
 
 def documents(text, schema):
     found = list(yaml.safe_load_all(text))
@@ -233,9 +303,13 @@ def compose():
     ports = []
     for service, (m, gpus) in zip(services.values(), case.replicas()):
         placed = case.placed[m]
-        options = options_of(service["command"], names.VLLM_FLAGS)
-        assert (options["--model"], options["--tensor-parallel-size"], options["--max-num-seqs"]) == (
-            placed["model"], str(placed["tp"]), str(placed["batch"]))
+        assert service["entrypoint"] == ["vllm", "serve"]
+        options = options_of(service["command"][1:], names.VLLM_FLAGS)
+        assert (service["command"][0], options["--tensor-parallel-size"], options["--max-num-seqs"]) == (
+            placed["model"],
+            str(placed["tp"]),
+            str(placed["batch"]),
+        )
         assert 0 <= case.bytes_of(m) / (80 * GIB) - float(options["--gpu-memory-utilization"]) < 1e-4
         (device,) = service["deploy"]["resources"]["reservations"]["devices"]
         assert device == {"driver": "nvidia", "device_ids": [g.split("g")[1] for g in gpus], "capabilities": ["gpu"]}
@@ -267,13 +341,20 @@ def kserve():
         (env,) = container["env"]
         options = options_of(env["value"].split(), names.VLLM_FLAGS)
         assert env["name"] == "VLLM_ADDITIONAL_ARGS"
-        assert (options["--max-num-seqs"], options["--tensor-parallel-size"]) == (str(placed["batch"]), str(placed["tp"]))
+        assert (options["--max-num-seqs"], options["--tensor-parallel-size"]) == (
+            str(placed["batch"]),
+            str(placed["tp"]),
+        )
         assert 0 <= case.bytes_of(m) / (80 * GIB) - float(options["--gpu-memory-utilization"]) < 1e-4
         assert "affinity" not in spec["template"]
     # Kinds of GPUs, by the product that the nodes are labelled with.
     mixed = Case(2, 4, ("h100-80g", "a100-80g")).add("a", [[0]]).add("b", [[4]], gpu="a100-80g")
-    terms = [s["spec"]["template"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
-             ["nodeSelectorTerms"][0]["matchExpressions"][0] for s in documents(mixed.render("kserve"), kserve_schema)]
+    terms = [
+        s["spec"]["template"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
+            "nodeSelectorTerms"
+        ][0]["matchExpressions"][0]
+        for s in documents(mixed.render("kserve"), kserve_schema)
+    ]
     assert [t["key"] for t in terms] == ["nvidia.com/gpu.product"] * 2
     assert "NVIDIA-H100-80GB-HBM3" in terms[0]["values"] and "NVIDIA-A100-SXM4-80GB" in terms[1]["values"]
     Case(2, 4, ("h100-80g", "own")).add("b", [[4]], gpu="own").refuse("kserve", ["own", "label"])
@@ -294,8 +375,12 @@ def kserve_shares():
         (container,) = service["spec"]["template"]["containers"]
         assert container["resources"]["limits"] == {"nvidia.com/gpu.shared": "1"}
     third = Case().add("a", [[0], [0], [0]], 1 / 3, 10e9)
-    assert yaml.safe_load(documents(third.render("kserve"), kserve_schema)[0]["data"]["sharing"])[
-        "sharing"]["mps"]["resources"][0]["replicas"] == 3
+    assert (
+        yaml.safe_load(documents(third.render("kserve"), kserve_schema)[0]["data"]["sharing"])["sharing"]["mps"][
+            "resources"
+        ][0]["replicas"]
+        == 3
+    )
     Case().add("a", [[0]], 0.5, 9e9).add("b", [[0]], 0.3, 9e9).refuse("kserve", ["shares 0.5 and 0.3", "equal parts"])
     Case().add("a", [[0]], 0.3, 9e9).refuse("kserve", ["0.3", "whole part"])
     Case().add("a", [[0, 1]], 0.5, 9e9).refuse("kserve", ["2 GPUs", "one shared GPU"])
@@ -316,12 +401,17 @@ def ray():
     for m, (config, placed) in enumerate(zip(ray_of(case), case.placed)):
         assert config["model_loading_config"]["model_id"] == placed["model"]
         assert config["accelerator_type"] in names.RAY_ACCELERATORS
-        assert config["deployment_config"] == {"num_replicas": len(placed["replicas"]), "max_ongoing_requests": placed["batch"]}
+        assert config["deployment_config"] == {
+            "num_replicas": len(placed["replicas"]),
+            "max_ongoing_requests": placed["batch"],
+        }
         kwargs = config["engine_kwargs"]
         assert (kwargs["tensor_parallel_size"], kwargs["max_num_seqs"]) == (placed["tp"], placed["batch"])
         assert 0 <= case.bytes_of(m) / (80 * GIB) - kwargs["gpu_memory_utilization"] < 1e-4
         assert config["placement_group_config"] == {
-            "bundles": [{"CPU": 1, "GPU": 1}] + [{"GPU": 1}] * (placed["tp"] - 1), "strategy": "STRICT_PACK"}
+            "bundles": [{"CPU": 1, "GPU": 1}] + [{"GPU": 1}] * (placed["tp"] - 1),
+            "strategy": "STRICT_PACK",
+        }
         assert "runtime_env" not in config
     # Fractions: the largest of compute, memory and bandwidth, held to the compute by MPS.
     case = Case().add("a", [[0]], 0.3, 30e9, bandwidth=0.2).add("b", [[0], [1]], 0.5, 10e9, bandwidth=0.55)
@@ -336,6 +426,7 @@ def ray():
 
 # --- table and map -------------------------------------------------------------------------------------------
 
+
 def table():
     text = shared().render("table")
     lines = text.splitlines()
@@ -349,7 +440,9 @@ def check_svg(case, detailed):
     """Boxes inside the page, apart from each other; bars as long as the uses."""
     root = xml.etree.ElementTree.fromstring(case.render("svg"))
     width, height = float(root.get("width")), float(root.get("height"))
-    rects = [(r.get("class"), *(float(r.get(k, 0)) for k in ("x", "y", "width", "height"))) for r in root.iter(SVG + "rect")]
+    rects = [
+        (r.get("class"), *(float(r.get(k, 0)) for k in ("x", "y", "width", "height"))) for r in root.iter(SVG + "rect")
+    ]
     assert all(x >= 0 and y >= 0 and x + w <= width + 0.1 and y + h <= height + 0.1 for _, x, y, w, h in rects)
     boxes = [r for r in rects if r[0] in ("box", "free", "box crowded")]
     taken = {g for _, gpus in case.replicas() for g in gpus}
@@ -360,7 +453,10 @@ def check_svg(case, detailed):
     places = {b[1:3] for b in boxes}
     for x, y in places:
         # Of boxes of one size in rows, the neighbours tell.
-        assert not any((x + dx, y + dy) in places for dx in range(int(w)) for dy in range(int(h)) if dx or dy) or not detailed
+        assert (
+            not any((x + dx, y + dy) in places for dx in range(int(w)) for dy in range(int(h)) if dx or dy)
+            or not detailed
+        )
     for y in {p[1] for p in places}:
         row = sorted(x for x, at in places if at == y)
         assert all(b - a >= w for a, b in zip(row, row[1:]))
@@ -398,19 +494,88 @@ def svg():
     assert sum(line.get("class") == "over" for line in root.iter(SVG + "line")) == 2
 
 
+def too_much_memory():
+    case = Case().add("a", [[0]], 0.5, 60e9).add("b", [[0]], 0.5, 60e9)
+    for target in ("vllm", "sglang", "compose", "kserve", "ray", "mps"):
+        case.refuse(target, ["n0g0", "bytes"])
+    assert "box crowded" in case.render("svg") and "n0g0" in case.render("table")
+
+
 def svg_of_a_thousand():
     case = Case(128, 8)
     for m in range(40):
         case.add("owner/model-%d" % m, [[g] for g in range(m, 1024, 50)], 0.5, 5e9)
     check_svg(case, False)
+    for gpu in case.gpus:
+        gpu["domain"] = "one"
+    root, _, _ = check_svg(case, False)
+    assert 0.5 < float(root.get("width")) / float(root.get("height")) < 3
 
 
 # --- names and bad input ----------------------------------------------------------------------------------------
 
-ODD = ["no", "Yes", "null", "~", "1e3", "0x1f", "012", "1_000", "12:30:45", "2020-01-01", "a: b", "a #b", "- a", "'", '"', "\\",
-       "it's", "$(touch x)", "`id`", "a\nb", "a\tb", " lead", "trail ", "\u00e9\u4e2d", "\U0001f600", "\u2028x", "\x85", "\ufeffx",
-       "%", "@x", "&a", "*a", "!x", "|", ">", "{a", "[a", "]", ",", "?", ": ", "a=b", "=", "<<", "true", "on", ".inf", "-5", "+1",
-       "--flag", "-", "&&", ";", "\x7f", "\x01", "a/b", "</text>", "x&y<z>", "\u0300", "n" * 300]
+ODD = [
+    "no",
+    "Yes",
+    "null",
+    "~",
+    "1e3",
+    "0x1f",
+    "012",
+    "1_000",
+    "12:30:45",
+    "2020-01-01",
+    "a: b",
+    "a #b",
+    "- a",
+    "'",
+    '"',
+    "\\",
+    "it's",
+    "$(touch x)",
+    "`id`",
+    "a\nb",
+    "a\tb",
+    " lead",
+    "trail ",
+    "\u00e9\u4e2d",
+    "\U0001f600",
+    "\u2028x",
+    "\x85",
+    "\ufeffx",
+    "%",
+    "@x",
+    "&a",
+    "*a",
+    "!x",
+    "|",
+    ">",
+    "{a",
+    "[a",
+    "]",
+    ",",
+    "?",
+    ": ",
+    "a=b",
+    "=",
+    "<<",
+    "true",
+    "on",
+    ".inf",
+    "-5",
+    "+1",
+    "--flag",
+    "-",
+    "&&",
+    ";",
+    "\x7f",
+    "\x01",
+    "a/b",
+    "</text>",
+    "x&y<z>",
+    "\u0300",
+    "n" * 300,
+]
 
 
 def odd_cases():
@@ -437,7 +602,7 @@ def odd_names():
         for i, name in enumerate(chosen):
             case.add(name, [[i]])
         services = compose_of(case)
-        assert [s["command"][1] for s in services.values()] == chosen
+        assert [s["command"][0] for s in services.values()] == chosen
         assert all(re.fullmatch("[a-z][a-z0-9-]{0,62}", s) for s in services)
         assert [c["model_loading_config"]["model_id"] for c in ray_of(case)] == chosen
         started = [n for n in run_shell(case.render("vllm")) if n[0] == "vllm"]
@@ -472,14 +637,19 @@ def refusals():
         for missing in range(3):
             paths = [cluster, models, plan]
             paths[missing] = os.path.join(folder, "none")
-            expect_refusal(("render", paths[2], "--cluster", paths[0], "--models", paths[1], "-o", out), ["none", "expected"],
-                           (out,))
+            expect_refusal(
+                ("render", paths[2], "--cluster", paths[0], "--models", paths[1], "-o", out),
+                ["none", "expected"],
+                (out,),
+            )
         expect_refusal(("render", plan, "--cluster", "8xh100", "--models", models), ["--cluster"])
         document = support.read_json(plan)
         document["models"][1]["replicas"][0]["gpus"] = ["n9g9"]
         support.write_json(plan, document)
         expect_refusal((*good, "-o", out), [plan + ":1: ", "n9g9"], (out,))
-        support.write_json(plan, {"format": "llmsched-plan-1", "status": "infeasible", "reason": "too big", "lift": "tp 2"})
+        support.write_json(
+            plan, {"format": "llmsched-plan-1", "status": "infeasible", "reason": "too big", "lift": "tp 2"}
+        )
         for target in TARGETS:
             expect_refusal((*good, "--as", target, "-o", out), ["too big", "tp 2"], (out,), code=1)
         # A cluster may be given in short.
@@ -493,14 +663,45 @@ def applications_count():
     with tempfile.TemporaryDirectory() as folder:
         cluster, models, plan = Case().add("m", [[0]], batch=64).write(folder)
         apps = os.path.join(folder, "apps.json")
-        support.write_json(apps, {"format": "llmsched-apps-1", "apps": [{"name": "a", "rate_per_s": 0.1, "calls": [
-            {"model": "m", "calls": 1, "prompt_tokens": 3000, "output_tokens": 1000}]}]})
-        text = support.run_well("render", plan, "--cluster", cluster, "--models", models, "--apps", apps, "--as", "vllm").stdout
+        support.write_json(
+            apps,
+            {
+                "format": "llmsched-apps-1",
+                "apps": [
+                    {
+                        "name": "a",
+                        "rate_per_s": 0.1,
+                        "calls": [{"model": "m", "calls": 1, "prompt_tokens": 3000, "output_tokens": 1000}],
+                    }
+                ],
+            },
+        )
+        text = support.run_well(
+            "render", plan, "--cluster", cluster, "--models", models, "--apps", apps, "--as", "vllm"
+        ).stdout
         (part,) = re.findall(r"--gpu-memory-utilization ([0-9.]+)", text)
         want = (20e9 + 131072 * 4000 * 64 + 2e9) / (80 * GIB)
         assert abs(float(part) - want) < 1e-4, (part, want)
 
 
 if __name__ == "__main__":
-    sys.exit(support.main([launch_lines, mps_settings, compose, kserve, kserve_shares, ray, table, svg, svg_of_a_thousand,
-                           odd_names, odd_nodes, refusals, applications_count]))
+    sys.exit(
+        support.main(
+            [
+                launch_lines,
+                mps_settings,
+                compose,
+                kserve,
+                kserve_shares,
+                ray,
+                table,
+                svg,
+                too_much_memory,
+                svg_of_a_thousand,
+                odd_names,
+                odd_nodes,
+                refusals,
+                applications_count,
+            ]
+        )
+    )
