@@ -235,6 +235,15 @@ static bool write_models(const struct curve_job *job)
 
 /* --- the command ----------------------------------------------------------------------------- */
 
+static void release_model(struct curve_model *model)
+{
+    for (size_t c = 0; c < model->count; c++) {
+        free(model->curves[c].prefill.items);
+        free(model->curves[c].decode.items);
+    }
+    free(model->curves);
+}
+
 static bool is_unique(const struct curve_job *job, const struct curve_model *model)
 {
     for (size_t i = 0; i < model->count; i++)
@@ -249,28 +258,41 @@ static bool is_unique(const struct curve_job *job, const struct curve_model *mod
     return true;
 }
 
-/* Drops models without curves, and refuses those whose memory is not known. */
-static bool check_models(struct curve_job *job)
+static bool is_known(const struct curve_job *job, const struct curve_model *model)
 {
-    size_t kept = 0;
+    return weight_bytes(job, model) > 0.0 && kv_bytes_per_token(job, model) > 0.0;
+}
+
+/* Refuses what was asked for by name and of which the memory is not known. */
+static bool check_models(const struct curve_job *job)
+{
     for (size_t i = 0; i < job->count; i++) {
-        struct curve_model *model = &job->models[i];
-        bool known = weight_bytes(job, model) > 0.0 && kv_bytes_per_token(job, model) > 0.0;
-        if (model->count > 0 && !known && job->request.model != NULL)
+        const struct curve_model *model = &job->models[i];
+        if (model->count > 0 && !is_known(job, model) && job->request.model != NULL)
             return bad_input(job->problem,
                              "--weight-bytes, --kv-bytes-per-token: expected for %.200s, of which "
                              "nothing is built in",
                              model->name);
         if (!is_unique(job, model))
             return false;
-        if (model->count > 0 && known) {
+    }
+    return true;
+}
+
+/* Drops models without curves or of unknown memory; false where none is left. */
+static bool keep_models(struct curve_job *job)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < job->count; i++) {
+        struct curve_model *model = &job->models[i];
+        if (model->count > 0 && is_known(job, model)) {
             job->models[kept++] = *model;
             continue;
         }
         if (model->count > 0)
             curve_left_out(
                 job, curve_text(job, "%.200s: memory not known, see --weight-bytes", model->name));
-        free(model->curves);
+        release_model(model);
     }
     job->count = kept;
     return kept > 0 ? true
@@ -303,13 +325,8 @@ static void tell(const struct curve_job *job)
 
 static void release(struct curve_job *job)
 {
-    for (size_t i = 0; i < job->count; i++) {
-        for (size_t c = 0; c < job->models[i].count; c++) {
-            free(job->models[i].curves[c].prefill.items);
-            free(job->models[i].curves[c].decode.items);
-        }
-        free(job->models[i].curves);
-    }
+    for (size_t i = 0; i < job->count; i++)
+        release_model(&job->models[i]);
     free(job->models);
     free(job->request.files.items);
     arena_release(&job->arena);
@@ -336,7 +353,8 @@ static bool convert(struct curve_job *job)
     const struct curve_request *r = &job->request;
     for (size_t i = 0; i < COUNT_OF(FORMS); i++)
         if (strcmp(FORMS[i].name, r->form) == 0) {
-            if (!is_sane(r, job->problem) || !FORMS[i].read(job) || !check_models(job))
+            if (!is_sane(r, job->problem) || !FORMS[i].read(job) || !check_models(job) ||
+                !keep_models(job))
                 return false;
             limit_batches(job);
             if (!write_models(job))

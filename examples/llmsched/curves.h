@@ -12,6 +12,10 @@
 #include "options.h"
 #include "program.h"
 
+/* No degree or batch of a profile is larger. */
+#define MOST_TP 1024.0
+#define MOST_BATCH 1e6
+
 struct curve_point {
     double batch;   /* 0 in a prefill table */
     double context; /* tokens; of the prompt in a prefill table */

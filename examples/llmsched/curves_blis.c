@@ -66,7 +66,13 @@ static bool read_loads(struct curve_job *job, const char *path, struct loads *lo
     for (size_t row = 0; row < sheet.rows && good; row++) {
         double v[COUNT_OF(names)];
         for (size_t i = 0; i < COUNT_OF(names) && good; i++)
-            good = sheet_number(&sheet, row, column[i], i < 3 ? 1.0 : 1e-9, 1e12, &v[i]);
+            good = i < 3 ? sheet_count(&sheet, row, column[i], 1.0, i == 0 ? MOST_TP : 1e9, &v[i])
+                         : sheet_number(&sheet, row, column[i], 1e-9, 1e9, &v[i]);
+        if (good && v[3] * v[6] / 1e3 > MOST_BATCH)
+            good = bad_input(job->problem,
+                             "%s:%llu: responses_per_second, e2e_mean: expected a product of at "
+                             "most %g requests",
+                             path, (unsigned long long)sheet.lines[row], MOST_BATCH);
         if (!good || !curve_wants(job, sheet_text(&sheet, row, model)) ||
             !curve_wants_gpu(job, kind_of(sheet_text(&sheet, row, gpu))))
             continue;

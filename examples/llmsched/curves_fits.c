@@ -15,10 +15,10 @@ static bool read_mux_row(struct curve_job *job, const struct sheet *sheet, size_
                          const size_t *column)
 {
     /* The fit covers batches up to 256 a GPU. */
-    enum { MOST_BATCH = 256 };
+    enum { FITTED_BATCH = 256 };
     const char *name = sheet_text(sheet, row, column[MUX_MODEL]);
     double v[MUX_COLUMNS];
-    if (!sheet_number(sheet, row, column[MUX_TP], 1.0, 1024.0, &v[MUX_TP]) ||
+    if (!sheet_count(sheet, row, column[MUX_TP], 1.0, MOST_TP, &v[MUX_TP]) ||
         !sheet_number(sheet, row, column[MUX_SHARE], 1.0, 100.0, &v[MUX_SHARE]))
         return false;
     for (int i = MUX_A; i < MUX_COLUMNS; i++)
@@ -30,7 +30,7 @@ static bool read_mux_row(struct curve_job *job, const struct sheet *sheet, size_
         curve_model_of(job, name, job->request.precision != NULL ? job->request.precision : "fp16");
     struct curve *curve = curve_add(job, model, "a100-80g", (uint32_t)v[MUX_TP]);
     curve->share = v[MUX_SHARE] / 100.0;
-    curve->max_batch = MOST_BATCH;
+    curve->max_batch = FITTED_BATCH;
     curve->prefill_base_s = v[MUX_A] / 1e3;
     curve->prefill_per_token_s = v[MUX_B] / 1e3;
     curve->decode_base_s = v[MUX_C] / 1e3;

@@ -91,7 +91,7 @@ static bool read_layer(struct curve_job *job, const struct helix_file *file, dou
     bool good = true;
     double count, ms, last = 0.0;
     for (size_t row = 0; row < sheet.rows && good; row++) {
-        good = sheet_number(&sheet, row, 0, 0.0, 1e9, &count) &&
+        good = sheet_count(&sheet, row, 0, 0.0, MOST_BATCH, &count) &&
                sheet_number(&sheet, row, 1, 0.0, 1e9, &ms);
         if (!good || count == 0.0)
             continue;

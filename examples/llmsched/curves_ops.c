@@ -147,7 +147,10 @@ static bool make_grid(const struct op_table *table, const struct filter *filter,
             grow((void **)&samples, &capacity, count + 1, sizeof *samples);
             samples[count++] = sample;
         }
-    grid_make(grid, samples, good ? count : 0);
+    if (good && !grid_make(grid, samples, count))
+        good = bad_input(table->sheets[0].problem,
+                         "%s: rows: expected them on a grid of at most 1e7 places",
+                         table->sheets[0].path);
     free(samples);
     return good;
 }
@@ -331,7 +334,8 @@ bool curves_ops(struct curve_job *job)
     struct ops ops = {.job = job};
     const char *gpu =
         job->request.gpu != NULL ? job->request.gpu : gpu_by_name(job->request.files.items[0]);
-    job->source = "aiconfigurator: operators measured alone under vLLM, put together: norms, activations, sampling and the host are not in it";
+    job->source = "aiconfigurator: operators measured alone under vLLM, put together: norms, "
+                  "activations, sampling and the host are not in it";
     if (job->request.model == NULL)
         return bad_input(job->problem, "--model: expected, for the shapes to put together");
     if (gpu == NULL)

@@ -109,9 +109,16 @@ static bool read_row(struct curve_job *job, const struct sheet *sheet, const str
     double v[NUMBER_COUNT];
     if (!is_wanted(job, sheet, c, row))
         return true;
-    for (int i = 0; i < NUMBER_COUNT; i++)
-        if (!sheet_number(sheet, row, c->numbers[i], i < 4 ? 1.0 : 1e-6, 1e12, &v[i]))
+    for (int i = 0; i < NUMBER_COUNT; i++) {
+        bool good = i < 4 ? sheet_count(sheet, row, c->numbers[i], 1.0,
+                                        i == 0   ? MOST_TP
+                                        : i == 3 ? MOST_BATCH
+                                                 : 1e9,
+                                        &v[i])
+                          : sheet_number(sheet, row, c->numbers[i], 1e-6, 1e12, &v[i]);
+        if (!good)
             return false;
+    }
     grow((void **)&cells->items, &cells->capacity, cells->count + 1, sizeof *cells->items);
     cells->items[cells->count++] =
         (struct cell){.model = curve_text(job, "%s", sheet_text(sheet, row, c->model)),

@@ -7,6 +7,9 @@
 #include "program.h"
 #include "stats.h"
 
+/* The published tables have ten thousand. */
+static const double MOST_CELLS = 1e7;
+
 double median_of(double *values, size_t count)
 {
     if (count == 0)
@@ -57,14 +60,18 @@ static size_t place(const struct grid *grid, size_t i, size_t j, size_t k)
     return (i * grid->counts[1] + j) * grid->counts[2] + k;
 }
 
-void grid_make(struct grid *grid, struct grid_sample *samples, size_t count)
+bool grid_make(struct grid *grid, struct grid_sample *samples, size_t count)
 {
     *grid = (struct grid){0};
     if (count == 0)
-        return;
+        return true;
     qsort(samples, count, sizeof *samples, compare_samples);
     for (int axis = 0; axis < 3; axis++)
         make_axis(grid, axis, samples, count);
+    if ((double)grid->counts[0] * (double)grid->counts[1] * (double)grid->counts[2] > MOST_CELLS) {
+        grid_release(grid);
+        return false;
+    }
     size_t cells = grid->counts[0] * grid->counts[1] * grid->counts[2];
     grid->values = allocate(cells, sizeof *grid->values);
     for (size_t i = 0; i < cells; i++)
@@ -82,6 +89,7 @@ void grid_make(struct grid *grid, struct grid_sample *samples, size_t count)
         grid->values[place(grid, at[0], at[1], at[2])] = median_of(same, last - first);
     }
     free(same);
+    return true;
 }
 
 void grid_release(struct grid *grid)

@@ -3,6 +3,7 @@
 #ifndef GRID_H
 #define GRID_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct grid_sample {
@@ -16,8 +17,9 @@ struct grid {
     double *values; /* NAN where nothing was measured */
 };
 
-/* Of samples at one place the median counts. Reorders the samples. */
-void grid_make(struct grid *grid, struct grid_sample *samples, size_t count);
+/* Of samples at one place the median counts. Reorders the samples. False, with nothing to release,
+ * where they lie on axes of too many places for a grid. */
+bool grid_make(struct grid *grid, struct grid_sample *samples, size_t count);
 void grid_release(struct grid *grid);
 
 /* Linear along each axis; NAN outside the axes or beside a place that was not measured. */

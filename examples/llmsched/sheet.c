@@ -198,13 +198,15 @@ const char *sheet_text(const struct sheet *sheet, size_t row, size_t column)
     return sheet->cells[row * sheet->columns + column];
 }
 
-bool sheet_number(const struct sheet *sheet, size_t row, size_t column, double least, double most,
-                  double *value)
+static bool read_number(const struct sheet *sheet, size_t row, size_t column, double least,
+                        double most, bool whole, double *value)
 {
     const char *text = sheet_text(sheet, row, column);
     char *end;
     double parsed = strtod(text, &end);
-    if (end == text || *end != '\0' || !isfinite(parsed) || parsed < least || parsed > most) {
+    bool good = end != text && *end == '\0' && isfinite(parsed) && parsed >= least &&
+                parsed <= most && (!whole || parsed == floor(parsed));
+    if (!good) {
         char shown[40], name[32];
         snprintf(name, sizeof name, "column %zu", column + 1);
         snprintf(shown, sizeof shown, "%.39s", text);
@@ -212,10 +214,23 @@ bool sheet_number(const struct sheet *sheet, size_t row, size_t column, double l
             if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7E)
                 *c = '?';
         return bad_input(sheet->problem,
-                         "%s:%llu: %.80s: expected a number from %g to %g, not \"%s\"", sheet->path,
-                         (unsigned long long)sheet->lines[row],
-                         sheet->names != NULL ? sheet->names[column] : name, least, most, shown);
+                         "%s:%llu: %.80s: expected a %snumber from %g to %g, not \"%s\"",
+                         sheet->path, (unsigned long long)sheet->lines[row],
+                         sheet->names != NULL ? sheet->names[column] : name, whole ? "whole " : "",
+                         least, most, shown);
     }
     *value = parsed;
     return true;
+}
+
+bool sheet_number(const struct sheet *sheet, size_t row, size_t column, double least, double most,
+                  double *value)
+{
+    return read_number(sheet, row, column, least, most, false, value);
+}
+
+bool sheet_count(const struct sheet *sheet, size_t row, size_t column, double least, double most,
+                 double *value)
+{
+    return read_number(sheet, row, column, least, most, true, value);
 }

@@ -33,4 +33,8 @@ const char *sheet_text(const struct sheet *sheet, size_t row, size_t column);
 bool sheet_number(const struct sheet *sheet, size_t row, size_t column, double least, double most,
                   double *value);
 
+/* The same for a whole number. */
+bool sheet_count(const struct sheet *sheet, size_t row, size_t column, double least, double most,
+                 double *value);
+
 #endif
