@@ -575,6 +575,15 @@ def published_silicon():
         assert statistics.median(errors) < 1e-6 and moved <= 0.12 * len(errors), (backend, moved, len(errors))
 
 
+def published_silicon_of_all_models():
+    """Models of which nothing is built in go, wherever they stand in the file."""
+    path, _ = rows_of("aiconfigurator_silicon/*.csv")
+    document, told = curves("aiconfigurator-silicon", [path])
+    found = {m["name"].split(":")[0] for m in document["models"]}
+    assert "meta-llama/Llama-3.1-70B" in found and not any("Kimi" in name or "DeepSeek" in name for name in found)
+    assert "combinations left out" in told
+
+
 def published_helix():
     files = sorted(glob.glob(os.path.join(PROFILES, "helix", "*.csv")))
     document, _ = curves("helix", files)
@@ -737,6 +746,8 @@ def test_refusals():
         refuse("muxserve", [f.file("g", gzip.compress(MUX.encode())[:-9])], [f.path("g")])
         refuse("muxserve", [f.file("m", MUX)], ["--context", "expected"][1:], "--context", "-1")
         refuse("muxserve", [f.path("m")], ["--weight-bytes"], "--weight-bytes", "nan")
+        refuse("muxserve", [f.file("t", MUX.replace(",2,100,", ",1.5,100,"))], [f.path("t") + ":3: tp", "whole number"])
+        refuse("muxserve", [f.file("t", MUX.replace(",2,100,", ",2000,100,"))], [f.path("t") + ":3: tp"])
         refuse("nothing", [f.path("m")], ["--from", "expected"])
         refuse("distserve", [f.path("m")], [f.path("m")])
         refuse(
@@ -763,6 +774,15 @@ def test_refusals():
         refuse(
             "blis", [f.file("b", BLIS_HEAD + "m,H100,1,1,1,1,0,1,1,1\n")], [f.path("b") + ":2: responses_per_second"]
         )
+        refuse(
+            "blis",
+            [f.file("b", BLIS_HEAD + "m,H100,1,1,1,1,1e8,1,1,1e8\n")],
+            [f.path("b") + ":2: responses_per_second"],
+        )
+        scattered = "gemm_dtype,m,n,k,latency_ms\n" + "".join(
+            "bfloat16,%d,%d,%d,1\n" % (i, i, i) for i in range(1, 400)
+        )
+        refuse("aiconfigurator-ops", [f.file("a100_g", scattered)] + files[1:], ["grid"], "--model", "llama-3-8b")
         process = support.run("curves", "--from", "aiconfigurator-ops", *files, "--model", "llama-3-8b", "-o", out)
         assert process.returncode == 1 and process.stderr.count("\n") == 1 and not os.path.exists(out), process.stderr
         process = support.run("curves", "--from", "muxserve", f.path("m"), "--model", "nothing", "-o", out)
@@ -776,6 +796,7 @@ if __name__ == "__main__":
             published_muxserve,
             published_distserve,
             published_silicon,
+            published_silicon_of_all_models,
             published_helix,
             published_composed,
             published_blis,
