@@ -7,6 +7,7 @@ import gzip
 import json
 import math
 import os
+import re
 import statistics
 import sys
 import tempfile
@@ -789,8 +790,75 @@ def test_refusals():
         assert process.returncode == 1 and not os.path.exists(out), process.stderr
 
 
+def damaged(rng, text):
+    """The text with a number or a character replaced, or a piece cut out or doubled."""
+    kind, at = rng.random(), rng.randrange(len(text))
+    if kind < 0.6:
+        numbers = list(re.finditer(rb"[0-9.]+", text))
+        hit = rng.choice(numbers)
+        new = rng.choice(
+            [b"0", b"1", b"-1", b"1e9", b"1e300", b"1e-300", b"4294967296", b"0.5", b"99999999", b"nan", b""]
+        )
+        return text[: hit.start()] + new + text[hit.end() :]
+    if kind < 0.8:
+        return text[:at] + bytes([rng.choice(b'0-.,eE\n\r"x{}[]: \xff')]) + text[at + 1 :]
+    cut = text[at : at + rng.randint(1, 40)]
+    return text[:at] + (cut + cut if kind < 0.9 else b"") + text[at + len(cut) :]
+
+
+def test_damaged_files():
+    """Whatever a file holds, there are curves that the planner takes, or one line and no output."""
+    for seed in support.seeds(2):
+        print("seed", seed)
+        rng = support.generator(seed)
+        with Folder() as f:
+            rows = [
+                silicon_row(i, o, b, 100 * b, 10 + b) for i in (1000, 4000) for o in (500, 3000) for b in (4, 8, 16)
+            ]
+            layer = "0,0\n2,1.5\n10,2.5\n"
+            helix = [f.file("llama2_70b_t4_%s_bs2time.csv" % kind, layer) for kind in ("decode", "prompt")]
+            ops = ops_files(f)
+            blis = "".join("o/llama-3.1-8b,H100,2,500,200,%d,%d,30,%d,2000\n" % (n, n, 8 + n) for n in (1, 2, 3))
+            vidur = vidur_files(f) + [path for path in ops if "attention" in path]
+            forms = [
+                ("muxserve", [f.file("m", MUX)], ()),
+                ("distserve", [f.file("d", DIST)], ()),
+                ("aiconfigurator-silicon", [f.file("s", SILICON_HEAD + "".join(rows))], ()),
+                ("helix", helix, ()),
+                ("blis", [f.file("b", BLIS_HEAD + blis)], ()),
+                ("aiconfigurator-ops", ops, ("--model", "own", *OWN)),
+                ("vidur", vidur, ("--layers", 3, "--head-dim", 32, "--kv-heads", 2, "--weight-bytes", 1e9)),
+            ]
+            for form, files, more in forms * 12:
+                path = rng.choice(files)
+                with open(path, "rb") as file:
+                    good = file.read()
+                with open(path, "wb") as file:
+                    file.write(damaged(rng, good))
+                out = f.path("out")
+                process = support.run("curves", "--from", form, *files, *more, "-o", out)
+                if process.returncode == 0:
+                    the_planner_reads(out, support.read_json(out))
+                    os.remove(out)
+                else:
+                    assert process.returncode in (1, 2) and process.stderr.count("\n") == 1, (form, process)
+                    assert not os.path.exists(out)
+                with open(path, "wb") as file:
+                    file.write(good)
+
+
 if __name__ == "__main__":
-    TESTS = [test_muxserve, test_distserve, test_silicon, test_helix, test_ops, test_vidur, test_blis, test_refusals]
+    TESTS = [
+        test_muxserve,
+        test_distserve,
+        test_silicon,
+        test_helix,
+        test_ops,
+        test_vidur,
+        test_blis,
+        test_refusals,
+        test_damaged_files,
+    ]
     if support.DATA:
         TESTS += [
             published_muxserve,
