@@ -9,6 +9,7 @@
 
 #include "io.h"
 #include "json.h"
+#include "utf8.h"
 
 static const struct {
     const char *name;
@@ -339,8 +340,12 @@ static bool is_sane(const struct curve_request *r, struct problem *problem)
         r->context,        r->given.layers,       r->given.hidden,     r->given.heads,
         r->given.kv_heads, r->given.ffn,          r->given.vocabulary, r->given.head_dim};
     for (size_t i = 0; i < COUNT_OF(amounts); i++)
-        if (!(amounts[i] >= 0.0))
-            return bad_input(problem, "bytes, tokens and layers: expected 0 or more");
+        if (!(amounts[i] >= 0.0 && amounts[i] <= 1e18))
+            return bad_input(problem, "bytes, tokens and layers: expected 0 to 1e18");
+    const char *const names[] = {r->name, r->gpu, r->model};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (names[i] != NULL && (names[i][0] == '\0' || utf8_fault(names[i]) != NULL))
+            return bad_input(problem, "--name, --gpu, --model: expected names in UTF-8");
     if (r->max_batch > UINT32_MAX)
         return bad_input(problem, "--max-batch: expected less than 2^32");
     if (r->given.layers > 0.0 && !(r->given.kv_heads > 0.0 && r->given.head_dim > 0.0))

@@ -86,8 +86,8 @@ static bool get_coefficients(const struct place *place, const cJSON *object, con
         return false;
     for (int i = 0; i < 3; i++) {
         const cJSON *item = cJSON_GetArrayItem(array, i);
-        if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble))
-            return json_expected(place, key, "three numbers");
+        if (!cJSON_IsNumber(item) || !(fabs(item->valuedouble) <= 1e9))
+            return json_expected(place, key, "three numbers of at most 1e9");
         to[i] = item->valuedouble;
     }
     return cJSON_GetArraySize(array) == 3 ? true : json_expected(place, key, "three numbers");

@@ -13,6 +13,7 @@
 #endif
 
 #include "io.h"
+#include "utf8.h"
 
 enum { MOST_COLUMNS = 4096 };
 
@@ -61,6 +62,17 @@ static bool read_any(const char *path, char **text, size_t *length, struct probl
 }
 #endif
 
+/* Names go into documents, which are UTF-8. */
+static bool check_utf8(const char *path, const char *text, struct problem *problem)
+{
+    const char *fault = utf8_fault(text);
+    unsigned long long line = 1;
+    for (const char *c = text; fault != NULL && c < fault; c++)
+        line += *c == '\n';
+    return fault == NULL ? true
+                         : bad_input(problem, "%s:%llu: file: expected text in UTF-8", path, line);
+}
+
 bool unpack_text(const char *path, char **text, size_t *length, struct problem *problem)
 {
     *text = NULL;
@@ -69,6 +81,7 @@ bool unpack_text(const char *path, char **text, size_t *length, struct problem *
     bool good = read_any(path, text, length, problem);
     if (good && strlen(*text) != *length)
         good = bad_input(problem, "%s: expected text without NUL bytes", path);
+    good = good && check_utf8(path, *text, problem);
     if (!good) {
         free(*text);
         *text = NULL;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "utf8.h"
 
+#include <stddef.h>
+
 uint32_t utf8_take(const unsigned char **c)
 {
     static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
@@ -18,4 +20,14 @@ uint32_t utf8_take(const unsigned char **c)
         return 0xFFFD;
     *c += more;
     return code;
+}
+
+const char *utf8_fault(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0';) {
+        const unsigned char *start = c;
+        if (utf8_take(&c) == 0xFFFD && c - start != 3)
+            return (const char *)start;
+    }
+    return NULL;
 }

@@ -749,6 +749,13 @@ def test_refusals():
         refuse("muxserve", [f.path("m")], ["--weight-bytes"], "--weight-bytes", "nan")
         refuse("muxserve", [f.file("t", MUX.replace(",2,100,", ",1.5,100,"))], [f.path("t") + ":3: tp", "whole number"])
         refuse("muxserve", [f.file("t", MUX.replace(",2,100,", ",2000,100,"))], [f.path("t") + ":3: tp"])
+        refuse(
+            "muxserve",
+            [f.file("u", MUX.encode().replace(b"llama-13b", b"llama-13b\xff"))],
+            [f.path("u") + ":4: ", "UTF-8"],
+        )
+        refuse("muxserve", [f.path("m")], ["--name"], "--name", "")
+        refuse("muxserve", [f.path("m")], ["--name", "UTF-8"], "--name", "\udcff")
         refuse("nothing", [f.path("m")], ["--from", "expected"])
         refuse("distserve", [f.path("m")], [f.path("m")])
         refuse(
