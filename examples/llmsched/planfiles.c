@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "apps.h"
 #include "io.h"
 #include "json.h"
 
@@ -26,28 +27,31 @@ static bool read_into(llmsched_planner *planner, document_reader read, const cha
     return good;
 }
 
-/* What is no file but looks like "2x8xh100-80g" is taken for such. */
+/* NODESxGPUSxKIND, as far as that can be told from the name of a file. */
+static bool is_short(const char *cluster)
+{
+    size_t digits = strspn(cluster, "0123456789");
+    return digits > 0 && cluster[digits] == 'x' && access(cluster, F_OK) != 0;
+}
+
 static bool read_cluster(llmsched_planner *planner, const char *cluster, struct problem *problem)
 {
     llmsched_error err = {.size = sizeof err};
-    bool short_form = cluster[0] >= '0' && cluster[0] <= '9' && strchr(cluster, '/') == NULL &&
-                      access(cluster, F_OK) != 0;
-    if (!short_form)
+    if (!is_short(cluster))
         return read_into(planner, llmsched_planner_read_cluster, cluster, problem);
-    return llmsched_planner_add_gpus(planner, cluster, &err) == LLMSCHED_OK
-               ? true
-               : library_failed(problem, "--cluster", &err);
+    return llmsched_planner_add_gpus(planner, cluster, &err) == LLMSCHED_OK ||
+           bad_input(problem, "--cluster: %s", err.message);
 }
 
-bool planner_load(llmsched_context *context, const char *cluster, const char *models,
-                  const char *apps, llmsched_planner **planner, struct problem *problem)
+bool planner_load(llmsched_context *context, const struct planner_files *files,
+                  llmsched_planner **planner, struct problem *problem)
 {
     llmsched_error err = {.size = sizeof err};
     if (llmsched_planner_create(context, planner, &err) != LLMSCHED_OK)
         return library_failed(problem, NULL, &err);
-    bool good = read_cluster(*planner, cluster, problem) &&
-                read_into(*planner, llmsched_planner_read_models, models, problem) &&
-                (apps == NULL || read_into(*planner, llmsched_planner_read_apps, apps, problem));
+    bool good = read_cluster(*planner, files->cluster, problem) &&
+                read_into(*planner, llmsched_planner_read_models, files->models, problem) &&
+                (files->apps == NULL || apps_read(context, *planner, files->apps, problem));
     if (!good) {
         llmsched_planner_destroy(*planner);
         *planner = NULL;

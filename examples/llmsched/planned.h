@@ -12,14 +12,6 @@ struct planned {
     llmsched_autoscaler autoscaler;
 };
 
-/* Adds the GPUs of a file, or of a short string such as "2x8xh100-80g" where no file is called so.
- */
-bool cluster_add(llmsched_planner *planner, const char *cluster, struct problem *problem);
-/* Adds the models of a file. */
-bool models_add(llmsched_planner *planner, const char *path, struct problem *problem);
-/* Adds the applications of a file. */
-bool apps_add(llmsched_planner *planner, const char *path, struct problem *problem);
-
 struct planned_files {
     const char *plan, *cluster, *models;
 };

@@ -71,7 +71,8 @@ bool render_plan(const llmsched_plan *plan, const llmsched_planner *planner, con
 /* --- the command -------------------------------------------------------------------------- */
 
 struct render {
-    const char *as, *cluster, *models, *apps, *out;
+    const char *as, *out;
+    struct planner_files files;
     struct values plan;
 };
 
@@ -92,7 +93,7 @@ static bool render_with(const struct render *r, llmsched_context *context, struc
 {
     llmsched_planner *planner = NULL;
     llmsched_plan *plan = NULL;
-    bool good = planner_load(context, r->cluster, r->models, r->apps, &planner, problem) &&
+    bool good = planner_load(context, &r->files, &planner, problem) &&
                 plan_load(planner, r->plan.items[0], &plan, problem) &&
                 write_out(r, plan, planner, problem);
     llmsched_plan_release(plan);
@@ -105,10 +106,10 @@ static int run(int argc, char **argv, struct problem *problem)
     struct render r = {.as = "table"};
     const struct option options[] = {
         {"", "PLAN.json", OPTION_LIST, true, &r.plan, "the plan, llmsched-plan-1"},
-        {"--cluster", "C", OPTION_TEXT, true, &r.cluster,
+        {"--cluster", "C", OPTION_TEXT, true, &r.files.cluster,
          "its GPUs: a file, llmsched-gpus-1, or short as 2x8xh100-80g"},
-        {"--models", "MODELS.json", OPTION_TEXT, true, &r.models, "its models, llmsched-models-1"},
-        {"--apps", "APPS.json", OPTION_TEXT, false, &r.apps,
+        {"--models", "MODELS.json", OPTION_TEXT, true, &r.files.models, "its models, llmsched-models-1"},
+        {"--apps", "APPS.json", OPTION_TEXT, false, &r.files.apps,
          "its applications: without them caches count with their least size"},
         {"--as", "TARGET", OPTION_TEXT, false, &r.as,
          "table, svg, vllm, sglang, compose, kserve, ray or mps (table)"},
