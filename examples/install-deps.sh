@@ -6,7 +6,7 @@
 #   sh examples/install-deps.sh [build|test]
 #
 # build: compiler, Meson, GSL, cJSON and zlib. test: also CMocka, a C++ compiler, clang,
-# Python and Go. Debian and Ubuntu only (apt), as root or through sudo; where
+# Python with PyYAML, and Go. Debian and Ubuntu only (apt), as root or through sudo; where
 # nothing is missing it changes nothing and needs no network.
 set -eu
 
@@ -48,6 +48,7 @@ find_missing() {
         need g++ compiles c++ c++
         need clang clang --version
         need python3 python3 -c 'import ctypes, json, sys; assert sys.version_info >= (3, 9)'
+        need python3-yaml python3 -c 'import yaml'
         need golang-go go version
     fi
 }

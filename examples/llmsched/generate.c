@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* llmsched generate: a jobs file of any length, from models of the recorded applications. */
+/* llmsched generate: a jobs file of any length, from models of the recorded applications or
+ * from applications as the planner knows them. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "draw.h"
+#include "draw_apps.h"
 #include "generator.h"
 #include "io.h"
 #include "options.h"
 #include "progress.h"
 
 struct generate {
-    const char *mix, *cluster, *out;
-    double load, rate;
+    const char *mix, *cluster, *out, *apps;
+    double load, rate, sigma, rate_factor; /* NAN: not given */
     uint64_t jobs, seed;
 };
 
@@ -104,9 +106,7 @@ static bool generate_with(const struct generate *a, struct problem *problem)
                           : bad_input(problem,
                                       "--app-mix: expected a mix of known applications, not \"%s\"",
                                       a->mix);
-    if (good && (a->jobs < 1 || a->jobs > MOST_JOBS))
-        good = bad_input(problem, "--jobs: expected 1 .. %llu", (unsigned long long)MOST_JOBS);
-    if (good && (!(a->load > 0.0) || !(a->rate >= 0.0)))
+    if (good && (!(a->load > 0.0) || a->rate < 0.0))
         good = bad_input(problem, "--load, --rate: expected numbers above 0");
     good = good && cluster_load(&cluster, a->cluster, problem);
     if (good && cluster.engine_count == 0)
@@ -126,10 +126,67 @@ static bool generate_with(const struct generate *a, struct problem *problem)
     return good;
 }
 
+static void write_app_jobs(const struct generate *a, const struct app_graphs *apps, FILE *file)
+{
+    struct app_draw draw;
+    char name[32];
+    double now = 0.0, rate = apps->rate * a->rate_factor;
+    app_draw_start(&draw, apps, a->sigma, a->seed);
+    for (uint64_t i = 0; i < a->jobs; i++) {
+        now += random_exponential(&draw.random, 1.0 / rate);
+        snprintf(name, sizeof name, "job%llu", (unsigned long long)i);
+        const struct app_graph *app = app_draw_job(&draw);
+        struct job job = {.name = name,
+                          .app = app->name,
+                          .body = &draw.body,
+                          .arrival_s = now,
+                          .sjf_mean_s = NAN};
+        job_write(&job, file);
+    }
+    app_draw_end(&draw);
+}
+
+static bool generate_from_apps(const struct generate *a, struct problem *problem)
+{
+    struct app_graphs apps = {0};
+    struct output out = {0};
+    bool good = app_graphs_read(&apps, a->apps, problem) && output_open(&out, a->out, problem);
+    if (good) {
+        write_app_jobs(a, &apps, out.file);
+        good = output_commit(&out, problem);
+    }
+    output_abandon(&out);
+    app_graphs_release(&apps);
+    return good;
+}
+
+/* Options of the two sources of jobs do not mix; defaults are filled in. */
+static bool check(struct generate *a, struct problem *problem)
+{
+    if (a->jobs < 1 || a->jobs > MOST_JOBS)
+        return bad_input(problem, "--jobs: expected 1 .. %llu", (unsigned long long)MOST_JOBS);
+    if (a->apps != NULL &&
+        (a->mix != NULL || a->cluster != NULL || !isnan(a->load) || !isnan(a->rate)))
+        return bad_input(problem, "--apps: expected --rate-factor beside it, and no --app-mix, "
+                                  "--cluster, --load or --rate");
+    if (a->apps == NULL && (!isnan(a->sigma) || !isnan(a->rate_factor)))
+        return bad_input(problem, "--sigma, --rate-factor: expected --apps beside them");
+    a->mix = a->mix != NULL ? a->mix : "mixed";
+    a->cluster = a->cluster != NULL ? a->cluster : "default";
+    a->load = isnan(a->load) ? 0.85 : a->load;
+    a->sigma = isnan(a->sigma) ? 0.5 : a->sigma;
+    a->rate_factor = isnan(a->rate_factor) ? 1.0 : a->rate_factor;
+    if (!(a->rate_factor > 0.0))
+        return bad_input(problem, "--rate-factor: expected a number above 0");
+    if (!(a->sigma >= 0.0 && a->sigma <= 10.0))
+        return bad_input(problem, "--sigma: expected a number in 0 .. 10");
+    return true;
+}
+
 static int run(int argc, char **argv, struct problem *problem)
 {
     struct generate a = {
-        .mix = "mixed", .cluster = "default", .load = 0.85, .jobs = 1000, .seed = 1};
+        .load = NAN, .rate = NAN, .sigma = NAN, .rate_factor = NAN, .jobs = 1000, .seed = 1};
     const struct option options[] = {
         {"--app-mix", "MIX", OPTION_TEXT, false, &a.mix,
          "predefined chain planning mixed all, or names up to \"__\" with commas (mixed)"},
@@ -140,19 +197,25 @@ static int run(int argc, char **argv, struct problem *problem)
         {"--load", "RHO", OPTION_NUMBER, false, &a.load,
          "fraction of the engines' full-batch capacity (0.85)"},
         {"--rate", "JOBS/S", OPTION_NUMBER, false, &a.rate, "jobs per second, instead of --load"},
+        {"--apps", "A.json", OPTION_TEXT, false, &a.apps,
+         "draw from these applications at their rates instead"},
+        {"--sigma", "X", OPTION_NUMBER, false, &a.sigma,
+         "with --apps: of the logarithm of output tokens, whose mean is kept (0.5)"},
+        {"--rate-factor", "F", OPTION_NUMBER, false, &a.rate_factor,
+         "with --apps: times all rates (1)"},
         {"-o", "JOBS.jsonl", OPTION_TEXT, true, &a.out, "the jobs file; written as it is made"},
     };
     bool helped;
     if (options_parse(&COMMAND_GENERATE, options, COUNT_OF(options), argc, argv, &helped,
                       problem) &&
-        !helped)
-        generate_with(&a, problem);
+        !helped && check(&a, problem))
+        a.apps != NULL ? generate_from_apps(&a, problem) : generate_with(&a, problem);
     return problem->code;
 }
 
 const struct command COMMAND_GENERATE = {
     .name = "generate",
-    .usage = "[--app-mix MIX] [--jobs 1000000] -o JOBS.jsonl",
+    .usage = "[--app-mix MIX | --apps A.json] [--jobs 1000000] -o JOBS.jsonl",
     .summary = "make up a jobs file of any length, calibrated to recorded runs",
     .run = run,
 };

@@ -18,6 +18,7 @@ void workload_add(struct workload *workload, const struct job *job)
 void workload_release(struct workload *workload)
 {
     free(workload->jobs);
+    free(workload->models);
     arena_release(&workload->arena);
     *workload = (struct workload){0};
 }
@@ -93,14 +94,6 @@ static bool serves(const struct cluster *cluster, const char *model)
         if (cluster->engines[e].model != NULL && strcmp(cluster->engines[e].model, model) == 0)
             return true;
     return false;
-}
-
-const char *stage_model(const struct stage *stage, const struct cluster *cluster)
-{
-    if (stage->kind != LLMSCHED_STAGE_LLM)
-        return NULL;
-    const char *only = cluster->engines[0].model;
-    return only == NULL || stage->model == NULL ? only : stage->model;
 }
 
 /* The one model that a cluster without names serves, as the jobs call it; kept in *only. */

@@ -16,6 +16,7 @@ struct stage {
     uint32_t parent_count, child_count;
     uint32_t kind; /* LLMSCHED_STAGE_LLM or _REGULAR */
     uint32_t tasks;
+    uint32_t model_number;               /* of the model among the workload's, where one is named */
     double prompt_tokens, output_tokens; /* over all tasks; integers */
     double duration_s;                   /* tools: of each task */
 };
@@ -37,6 +38,8 @@ struct job {
 struct workload {
     struct job *jobs; /* the index is the job's number */
     size_t count, capacity;
+    const char **models; /* that a jobs file names, in order of first appearance */
+    size_t model_count, model_capacity;
     struct arena arena; /* of names and bodies that no other object owns */
 };
 
@@ -52,8 +55,6 @@ void job_write(const struct job *job, FILE *file);
 /* Whether every stage can run on the cluster; path is for the message. */
 bool workload_fits(const struct workload *workload, const struct cluster *cluster, const char *path,
                    struct problem *problem);
-/* The model by which a stage is known to the scheduler, on a cluster that it fits. */
-const char *stage_model(const struct stage *stage, const struct cluster *cluster);
 
 /* Tokens of task i: floor(n / k), the first n mod k tasks one more. */
 double task_share(double tokens, uint32_t tasks, uint32_t task);

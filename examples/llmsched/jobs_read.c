@@ -51,6 +51,19 @@ static bool read_parents(struct reading *reading, const struct place *place, con
     return true;
 }
 
+static void name_model(struct reading *reading, struct word *word, struct stage *stage)
+{
+    struct workload *workload = reading->workload;
+    if (word->model == 0) {
+        grow((void **)&workload->models, &workload->model_capacity, workload->model_count + 1,
+             sizeof *workload->models);
+        workload->models[workload->model_count++] = word->text;
+        word->model = (uint32_t)workload->model_count;
+    }
+    stage->model = word->text;
+    stage->model_number = word->model - 1;
+}
+
 static bool read_llm(struct reading *reading, const struct place *place, const cJSON *json,
                      struct stage *stage)
 {
@@ -58,7 +71,7 @@ static bool read_llm(struct reading *reading, const struct place *place, const c
         const char *model;
         if (!json_get_string(place, json, "model", &model))
             return false;
-        stage->model = intern(&reading->words, model)->text;
+        name_model(reading, intern(&reading->words, model), stage);
     }
     return json_get_integer(place, json, "prompt_tokens", 0, MOST_TOKENS, &stage->prompt_tokens) &&
            json_get_integer(place, json, "output_tokens", 0, MOST_TOKENS, &stage->output_tokens);

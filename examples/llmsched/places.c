@@ -47,9 +47,10 @@ struct running running_pop(struct running_heap *heap)
     return top;
 }
 
-void engine_init(struct engine *engine, const struct cluster *cluster, uint32_t max_batch)
+void engine_init(struct engine *engine, const struct pace *pace, uint32_t max_batch)
 {
-    *engine = (struct engine){.cluster = cluster, .max_batch = max_batch, .next_s = INFINITY};
+    *engine =
+        (struct engine){.pace = pace, .crowding = 1.0, .max_batch = max_batch, .next_s = INFINITY};
 }
 
 void engine_finish(struct engine *engine)
@@ -60,20 +61,10 @@ void engine_finish(struct engine *engine)
 
 void engine_advance(struct engine *engine, double now_s)
 {
-    if (engine->requests.count > 0)
+    /* At an infinite rate no time passes while requests run. */
+    if (engine->requests.count > 0 && now_s > engine->time_s)
         engine->clock += (now_s - engine->time_s) * engine->rate;
     engine->time_s = now_s;
-}
-
-static double rate(const struct engine *engine)
-{
-    const struct cluster *cluster = engine->cluster;
-    double step = cluster_tau(cluster, (double)engine->requests.count);
-    if (!cluster->serial)
-        return cluster_tau(cluster, 1.0) / step;
-    for (size_t i = 0; i < engine->requests.count; i++)
-        step += engine->requests.items[i].step_s;
-    return 1.0 / step;
 }
 
 double engine_end(const struct engine *engine)
@@ -86,23 +77,54 @@ double engine_end(const struct engine *engine)
 
 void engine_refresh(struct engine *engine)
 {
-    if (engine->requests.count == 0)
+    const struct running_heap *requests = &engine->requests;
+    if (requests->count == 0)
         engine->clock = 0.0; /* keeps the clock small, and so exact */
     else
-        engine->rate = rate(engine);
+        engine->rate = engine->pace->rate(engine->pace->curve, requests->items, requests->count) /
+                       engine->crowding;
     engine->next_s = engine_end(engine);
 }
 
 void engine_start(struct engine *engine, struct running task, double prompt_tokens,
                   double output_tokens)
 {
-    const struct cluster *cluster = engine->cluster;
-    double work = cluster_alone(cluster, prompt_tokens, output_tokens);
-    task.step_s = 0.0;
-    if (cluster->serial && work > 0.0) {
-        work = fmax(1.0, output_tokens);
-        task.step_s = prompt_tokens * cluster->prefill_s_per_token / work;
-    }
-    task.end = engine->clock + work;
+    task.end = engine->clock +
+               engine->pace->work(engine->pace->curve, prompt_tokens, output_tokens, &task);
     running_push(&engine->requests, &task);
+}
+
+/* --- the pace of a cluster ------------------------------------------------------- */
+
+static double cluster_work(const void *curve, double prompt_tokens, double output_tokens,
+                           struct running *task)
+{
+    const struct cluster *cluster = curve;
+    double alone_s = cluster_alone(cluster, prompt_tokens, output_tokens);
+    if (!cluster->serial || alone_s == 0.0)
+        return alone_s;
+    double steps = fmax(1.0, output_tokens);
+    task->step_s = prompt_tokens * cluster->prefill_s_per_token / steps;
+    return steps;
+}
+
+static double cluster_rate(const void *curve, const struct running *requests, size_t count)
+{
+    const struct cluster *cluster = curve;
+    double step = cluster_tau(cluster, (double)count);
+    if (!cluster->serial)
+        return cluster_tau(cluster, 1.0) / step;
+    for (size_t i = 0; i < count; i++)
+        step += requests[i].step_s;
+    return 1.0 / step;
+}
+
+static double cluster_alone_s(const void *curve, double prompt_tokens, double output_tokens)
+{
+    return cluster_alone(curve, prompt_tokens, output_tokens);
+}
+
+struct pace cluster_pace(const struct cluster *cluster)
+{
+    return (struct pace){cluster, cluster_work, cluster_rate, cluster_alone_s};
 }

@@ -53,6 +53,7 @@ struct word {
     uint64_t job;   /* the last job that has a stage of this id, plus 1 */
     uint64_t child; /* the last stage, over the whole file, that names it as a parent, plus 1 */
     uint32_t stage; /* number of the stage in that job */
+    uint32_t model; /* number of the model of this name, plus 1 */
     bool is_job;    /* some job bears it */
 };
 struct words {

@@ -25,19 +25,69 @@ bool policy_is_cross_check(const char *policy)
     return false;
 }
 
-/* Events this close to the earliest belong to the same instant. */
-static const double INSTANT_S = 1e-9;
+bool policy_fits(const struct workload *workload, const char *policy, const char *path,
+                 struct problem *problem)
+{
+    size_t length = strcspn(policy, ":");
+    if (length != strlen("sjf-given") || strncmp(policy, "sjf-given", length) != 0)
+        return true;
+    for (size_t j = 0; j < workload->count; j++)
+        if (isnan(workload->jobs[j].sjf_mean_s))
+            return bad_input(problem,
+                             "%s:%zu: sjf_mean_s: expected a number, by which sjf-given orders",
+                             path, j + 1);
+    return true;
+}
 
 static double earliest(const struct sim *sim)
 {
     double time = INFINITY;
-    for (uint32_t e = 0; e < sim->cluster->engine_count; e++)
-        time = fmin(time, sim->engines[e].next_s);
+    for (uint32_t e = 0; e < sim->engine_count; e++)
+        if (sim->due_s[e] < time)
+            time = sim->due_s[e];
     if (sim->tools.count > 0)
         time = fmin(time, sim->tools.items[0].end);
     if (sim->next_arrival < sim->workload->count)
         time = fmin(time, sim->workload->jobs[sim->arrivals[sim->next_arrival]].arrival_s);
-    return time;
+    return sim->scaler != NULL ? fmin(time, scaler_next_s(sim->scaler, time)) : time;
+}
+
+void sim_refresh(struct sim *sim, uint32_t engine)
+{
+    engine_refresh(&sim->engines[engine]);
+    sim->due_s[engine] = sim->engines[engine].next_s;
+}
+
+void sim_add_engine(struct sim *sim, uint32_t class, double crowding)
+{
+    const struct engine_class *kind = &sim->world->classes[class];
+    uint32_t e = sim->engine_count++;
+    grow((void **)&sim->engines, &sim->engine_capacity, sim->engine_count, sizeof *sim->engines);
+    grow((void **)&sim->due_s, &sim->due_capacity, sim->engine_count, sizeof *sim->due_s);
+    engine_init(&sim->engines[e], &kind->pace, kind->executor.capacity);
+    sim->engines[e].crowding = crowding;
+    sim->engines[e].class = class;
+    sim->due_s[e] = INFINITY;
+}
+
+void sim_crowd_engine(struct sim *sim, uint32_t e, double crowding)
+{
+    struct engine *engine = &sim->engines[e];
+    if (engine->crowding == crowding)
+        return;
+    engine_advance(engine, sim->now_s);
+    engine->crowding = crowding;
+    sim_refresh(sim, e);
+}
+
+void sim_note_replica(struct sim *sim, uint32_t replica, uint32_t class, const char *what)
+{
+    struct sim_result *result = sim->result;
+    if (!sim->options->keep_replicas)
+        return;
+    grow((void **)&result->changes, &result->change_capacity, result->change_count + 1,
+         sizeof *result->changes);
+    result->changes[result->change_count++] = (struct sim_change){sim->now_s, replica, class, what};
 }
 
 static void take_done(struct sim *sim, struct running_heap *heap)
@@ -55,19 +105,19 @@ static void collect_completions(struct sim *sim)
 {
     double until = sim->now_s + INSTANT_S;
     sim->done_count = 0;
-    for (uint32_t e = 0; e < sim->cluster->engine_count; e++) {
-        struct engine *engine = &sim->engines[e];
-        if (engine->next_s > until)
+    for (uint32_t e = 0; e < sim->engine_count; e++) {
+        if (sim->due_s[e] > until)
             continue;
+        struct engine *engine = &sim->engines[e];
         engine_advance(engine, sim->now_s);
         while (engine_end(engine) <= until)
             take_done(sim, &engine->requests);
-        engine_refresh(engine);
+        sim_refresh(sim, e);
     }
     while (sim->tools.count > 0 && sim->tools.items[0].end <= until) {
         take_done(sim, &sim->tools);
-        sim->slot_busy[sim->done[sim->done_count - 1].executor - sim->cluster->engine_count] =
-            false;
+        if (sim->slot_busy != NULL)
+            sim->slot_busy[sim->done[sim->done_count - 1].executor - sim->first_slot] = false;
     }
     if (sim->done_count > 1)
         qsort(sim->done, sim->done_count, sizeof *sim->done, compare_done);
@@ -113,7 +163,6 @@ static size_t keep_start(struct sim *sim, const struct running *task)
 /* NULL where the decision is possible, else what is wrong with it. */
 static const char *check(const struct sim *sim, const llmsched_decision *d)
 {
-    const struct cluster *cluster = sim->cluster;
     if (d->job >= sim->workload->count || sim->live[d->job] == NULL)
         return "no such job";
     const struct live *live = sim->live[d->job];
@@ -123,11 +172,15 @@ static const char *check(const struct sim *sim, const llmsched_decision *d)
     const struct stage *stage = &body->stages[live->stage[d->stage]];
     if (d->task >= stage->tasks || live->unstarted[live->stage[d->stage]] == 0)
         return "no such task";
-    if (d->executor >= (uint64_t)cluster->engine_count + cluster->tool_slots ||
-        (d->executor < cluster->engine_count) != (stage->kind == LLMSCHED_STAGE_LLM))
+    bool tool = d->executor >= sim->first_slot;
+    if ((tool ? d->executor - sim->first_slot >= sim->world->tool_slots
+              : d->executor >= sim->engine_count) ||
+        tool != (stage->kind == LLMSCHED_STAGE_REGULAR))
         return "no such executor";
-    if (d->executor >= cluster->engine_count)
-        return sim->slot_busy[d->executor - cluster->engine_count] ? "the slot is busy" : NULL;
+    if (tool)
+        return sim->slot_busy != NULL && sim->slot_busy[d->executor - sim->first_slot]
+                   ? "the slot is busy"
+                   : NULL;
     const struct engine *engine = &sim->engines[d->executor];
     return engine->requests.count < engine->max_batch ? NULL : "the engine is full";
 }
@@ -143,13 +196,16 @@ static bool start(struct sim *sim, const llmsched_decision *d)
     struct running task = {.job = (uint32_t)d->job,
                            .stage = live->stage[d->stage],
                            .task = d->task,
-                           .executor = (uint32_t)d->executor};
+                           .executor = d->executor >= sim->first_slot && sim->slot_busy == NULL
+                                           ? NO_EXECUTOR
+                                           : (uint32_t)d->executor};
     const struct stage *stage = &sim->workload->jobs[d->job].body->stages[task.stage];
     live->unstarted[task.stage]--;
     if (sim->options->keep_tasks)
         task.row = keep_start(sim, &task);
     if (stage->kind == LLMSCHED_STAGE_REGULAR) {
-        sim->slot_busy[task.executor - sim->cluster->engine_count] = true;
+        if (sim->slot_busy != NULL)
+            sim->slot_busy[task.executor - sim->first_slot] = true;
         task.end = sim->now_s + stage->duration_s;
         running_push(&sim->tools, &task);
         return true;
@@ -158,12 +214,14 @@ static bool start(struct sim *sim, const llmsched_decision *d)
     engine_advance(engine, sim->now_s);
     engine_start(engine, task, task_share(stage->prompt_tokens, stage->tasks, task.task),
                  task_share(stage->output_tokens, stage->tasks, task.task));
-    engine_refresh(engine);
+    sim_refresh(sim, task.executor);
     return true;
 }
 
 static bool decide(struct sim *sim)
 {
+    if (!sim_post_slots(sim))
+        return false;
     for (;;) {
         llmsched_error err = {.size = sizeof err};
         llmsched_decision decision = {.size = sizeof decision};
@@ -195,7 +253,7 @@ static bool step(struct sim *sim)
     for (size_t i = 0; i < sim->done_count; i++)
         if (!sim_complete(sim, &sim->done[i]))
             return false;
-    return apply_arrivals(sim) && decide(sim);
+    return apply_arrivals(sim) && (sim->scaler == NULL || scaler_act(sim->scaler)) && decide(sim);
 }
 
 /* --- a run ------------------------------------------------------------------------ */
@@ -226,9 +284,20 @@ static void order_arrivals(struct sim *sim)
     free(pairs);
 }
 
+static void set_up_places(struct sim *sim)
+{
+    const struct world *world = sim->world;
+    for (uint32_t e = 0; e < world->engine_count; e++)
+        sim_add_engine(sim, world->engines[e], world->crowding != NULL ? world->crowding[e] : 1.0);
+    sim->first_slot = world->engine_count;
+    if (world->tool_slots == SLOTS_UNLIMITED)
+        sim->first_slot = FIRST_POOL;
+    else
+        sim->slot_busy = allocate(world->tool_slots, sizeof *sim->slot_busy);
+}
+
 static bool set_up(struct sim *sim)
 {
-    const struct cluster *cluster = sim->cluster;
     size_t n = sim->workload->count;
     llmsched_error err = {.size = sizeof err};
     llmsched_scheduler_options options = {
@@ -239,11 +308,11 @@ static bool set_up(struct sim *sim)
     sim->live = allocate(n, sizeof *sim->live);
     sim->arrivals = allocate(n, sizeof *sim->arrivals);
     sim->arrived = allocate(n, sizeof *sim->arrived);
-    sim->engines = allocate(cluster->engine_count, sizeof *sim->engines);
-    sim->slot_busy = allocate(cluster->tool_slots, sizeof *sim->slot_busy);
-    for (uint32_t e = 0; e < cluster->engine_count; e++)
-        engine_init(&sim->engines[e], cluster, cluster->engines[e].max_batch);
+    set_up_places(sim);
     order_arrivals(sim);
+    if (sim->world->autoscaled != NULL &&
+        (sim->scaler = scaler_create(sim, sim->world->autoscaled)) == NULL)
+        return false;
     if (llmsched_scheduler_create(sim->options->context, &options, &sim->scheduler, &err) !=
         LLMSCHED_OK)
         return library_failed(sim->problem, NULL, &err);
@@ -254,12 +323,14 @@ static bool set_up(struct sim *sim)
 
 static void clean_up(struct sim *sim)
 {
-    for (uint32_t e = 0; sim->engines != NULL && e < sim->cluster->engine_count; e++)
+    for (uint32_t e = 0; e < sim->engine_count; e++)
         engine_finish(&sim->engines[e]);
     for (size_t j = 0; sim->live != NULL && j < sim->workload->count; j++)
         free(sim->live[j]);
     llmsched_scheduler_destroy(sim->scheduler);
+    scaler_destroy(sim->scaler);
     free(sim->engines);
+    free(sim->due_s);
     free(sim->live);
     free(sim->arrivals);
     free(sim->arrived);
@@ -268,21 +339,34 @@ static void clean_up(struct sim *sim)
     free(sim->done);
 }
 
-bool sim_run(const struct workload *workload, const struct cluster *cluster,
-             const struct sim_options *options, struct sim_result *result, struct problem *problem)
+bool sim_run_on(const struct workload *workload, const struct world *world,
+                const struct sim_options *options, struct sim_result *result,
+                struct problem *problem)
 {
     struct sim sim = {.workload = workload,
-                      .cluster = cluster,
+                      .world = world,
                       .options = options,
                       .result = result,
                       .problem = problem};
     *result = (struct sim_result){0};
     bool good = set_up(&sim);
-    while (good && sim.jobs_over < workload->count)
+    while (good && !result->gave_up && sim.jobs_over < workload->count) {
         good = step(&sim);
+        result->gave_up = options->limit_s > 0.0 && sim.jobs_late > options->most_late;
+    }
     clean_up(&sim);
     if (!good)
         sim_result_release(result);
+    return good;
+}
+
+bool sim_run(const struct workload *workload, const struct cluster *cluster,
+             const struct sim_options *options, struct sim_result *result, struct problem *problem)
+{
+    struct world world;
+    world_of_cluster(&world, cluster, workload);
+    bool good = sim_run_on(workload, &world, options, result, problem);
+    world_release(&world);
     return good;
 }
 
@@ -290,5 +374,6 @@ void sim_result_release(struct sim_result *result)
 {
     free(result->completion_s);
     free(result->tasks);
+    free(result->changes);
     *result = (struct sim_result){0};
 }

@@ -10,12 +10,16 @@
 #include "histogram.h"
 #include "jobs.h"
 #include "program.h"
+#include "world.h"
 
 struct sim_options {
     llmsched_context *context;
     const char *policy; /* with its options */
     uint64_t seed;
-    bool keep_tasks; /* fill in the schedule */
+    bool keep_tasks;    /* fill in the schedule */
+    bool keep_replicas; /* fill in the changes */
+    double limit_s;     /* give up once more than most_late jobs took longer than this; 0: never */
+    size_t most_late;
 };
 
 /* One line of a schedule; in order of start. */
@@ -24,15 +28,28 @@ struct sim_task {
     double start_s, end_s;
 };
 
+/* What an autoscaler did to a replica, in order of time. */
+struct sim_change {
+    double time_s;
+    uint32_t replica, class;
+    const char *what; /* start, ready, drain, stop */
+};
+
 struct sim_result {
-    double *completion_s; /* by job */
+    bool gave_up;
+    double *completion_s; /* by job; where it gave up, of those that were over */
     struct sim_task *tasks;
     size_t task_count, task_capacity;
+    struct sim_change *changes;
+    size_t change_count, change_capacity;
     uint64_t decisions;
     double busy_s;            /* spent in the scheduler */
     struct histogram latency; /* from posting to the decision pulled */
 };
 
+bool sim_run_on(const struct workload *workload, const struct world *world,
+                const struct sim_options *options, struct sim_result *result,
+                struct problem *problem);
 /* The workload must fit the cluster. */
 bool sim_run(const struct workload *workload, const struct cluster *cluster,
              const struct sim_options *options, struct sim_result *result, struct problem *problem);
@@ -42,9 +59,14 @@ void sim_result_release(struct sim_result *result);
 bool policy_is_oracle(const char *policy);
 /* Whether a policy is one of the three whose ties end in the true stage index. */
 bool policy_is_cross_check(const char *policy);
+/* Whether the jobs tell what a policy orders by; path is for the message. */
+bool policy_fits(const struct workload *workload, const char *policy, const char *path,
+                 struct problem *problem);
 
-/* Lines of the two files of `simulate`. */
+/* Lines of the two files of `simulate` and `evaluate`. */
 void sim_write_jobs(const struct workload *workload, const struct sim_result *result, FILE *file);
 void sim_write_tasks(const struct workload *workload, const struct sim_result *result, FILE *file);
+/* What an autoscaler did, of `evaluate`. */
+void sim_write_replicas(const struct world *world, const struct sim_result *result, FILE *file);
 
 #endif

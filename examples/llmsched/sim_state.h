@@ -4,7 +4,7 @@
 #ifndef SIM_STATE_H
 #define SIM_STATE_H
 
-#include "places.h"
+#include "scaler.h"
 #include "sim.h"
 
 /*
@@ -22,23 +22,37 @@ struct live {
     uint32_t *ended; /* 3 per stage, for oracle-srpt: see task_class() */
 };
 
+/* Tool slots without limit are pools that the scheduler is told of as they are needed: executors
+ * from this number on. */
+#define FIRST_POOL (UINT64_C(1) << 62)
+
+/* Events this close to the earliest belong to the same instant. */
+#define INSTANT_S 1e-9
+
 struct sim {
     const struct workload *workload;
-    const struct cluster *cluster;
+    const struct world *world;
     const struct sim_options *options;
     struct sim_result *result;
     struct problem *problem;
     llmsched_scheduler *scheduler;
     bool true_numbers, oracle;
     struct engine *engines;
-    struct running_heap tools; /* ends in seconds */
-    bool *slot_busy;
+    double *due_s; /* by engine: its next_s, side by side for a quick look at all of them */
+    uint32_t engine_count;
+    size_t engine_capacity, due_capacity;
+    struct scaler *scaler;              /* NULL: engines stay */
+    struct running_heap tools;          /* ends in seconds */
+    uint64_t first_slot;                /* number of the executor that is tool slot 0 */
+    bool *slot_busy;                    /* NULL: slots are without limit */
+    uint64_t tools_present, pool_slots; /* tool tasks revealed and unfinished; slots of all pools */
+    uint32_t pools;
     struct live **live; /* by job; NULL: not arrived or over */
     uint32_t *arrivals; /* jobs by (arrival, number) */
     size_t next_arrival;
     uint32_t *arrived;    /* scratch of one instant */
     struct running *done; /* scratch of one instant */
-    size_t done_count, done_capacity, jobs_over;
+    size_t done_count, done_capacity, jobs_over, jobs_late;
     double now_s;
     double posting_s; /* spent posting since the last decision */
 };
@@ -46,8 +60,20 @@ struct sim {
 /* Seconds of a clock that only runs forward. */
 double clock_s(void);
 
+/* After joins and leaves of an engine at sim->now_s. */
+void sim_refresh(struct sim *sim, uint32_t engine);
+/* One more engine, which the scheduler is not told of yet. */
+void sim_add_engine(struct sim *sim, uint32_t class, double crowding);
+void sim_crowd_engine(struct sim *sim, uint32_t engine, double crowding);
+void sim_note_replica(struct sim *sim, uint32_t replica, uint32_t class, const char *what);
+
 /* Each posts what happened at sim->now_s; false with the problem noted. */
 bool sim_post_executors(struct sim *sim);
+bool sim_engine_up(struct sim *sim, uint32_t engine);
+/* An engine that runs something takes no more. */
+bool sim_engine_close(struct sim *sim, uint32_t engine);
+bool sim_engine_down(struct sim *sim, uint32_t engine);
+bool sim_post_slots(struct sim *sim); /* where there are fewer than tool tasks, and no limit */
 bool sim_arrive(struct sim *sim, uint32_t job);
 /* The task's place is free already. Reveals what its stage's end makes ready, and ends the job with
  * its last stage. */

@@ -30,34 +30,57 @@ static bool post(struct sim *sim, llmsched_event *event)
     return true;
 }
 
+static bool post_up(struct sim *sim, uint64_t executor, const llmsched_executor *info)
+{
+    return post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_EXECUTOR_UP,
+                                       .executor = executor,
+                                       .executor_info = info});
+}
+
 bool sim_post_executors(struct sim *sim)
 {
-    const struct cluster *cluster = sim->cluster;
-    llmsched_executor info = {.size = sizeof info, .kind = LLMSCHED_STAGE_LLM};
-    double *curve = allocate((size_t)cluster->tau_count + 1, 2 * sizeof *curve);
-    /* The library's curve starts at batch size 1, a file's may start later. */
-    bool extra = cluster->tau_batch[0] > 1.0;
-    info.curve_count = cluster->tau_count + (extra ? 1 : 0);
-    curve[0] = curve[info.curve_count] = 1.0;
-    memcpy(curve + (extra ? 1 : 0), cluster->tau_batch, cluster->tau_count * sizeof *curve);
-    memcpy(curve + info.curve_count + (extra ? 1 : 0), cluster->slowdown,
-           cluster->tau_count * sizeof *curve);
-    info.curve_batch = curve;
-    info.curve_slowdown = curve + info.curve_count;
+    const struct world *world = sim->world;
     bool good = true;
-    for (uint32_t e = 0; good && e < cluster->engine_count; e++) {
-        info.model = cluster->engines[e].model;
-        info.capacity = cluster->engines[e].max_batch;
-        good = post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_EXECUTOR_UP,
-                                           .executor = e,
-                                           .executor_info = &info});
-    }
+    for (uint32_t e = 0; good && e < world->engine_count; e++)
+        good = post_up(sim, e, &world->classes[world->engines[e]].executor);
     llmsched_executor slot = {.size = sizeof slot, .kind = LLMSCHED_STAGE_REGULAR, .capacity = 1};
-    for (uint32_t r = 0; good && r < cluster->tool_slots; r++)
-        good = post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_EXECUTOR_UP,
-                                           .executor = (uint64_t)cluster->engine_count + r,
-                                           .executor_info = &slot});
-    free(curve);
+    for (uint32_t r = 0; good && sim->slot_busy != NULL && r < world->tool_slots; r++)
+        good = post_up(sim, sim->first_slot + r, &slot);
+    return good;
+}
+
+bool sim_engine_up(struct sim *sim, uint32_t engine)
+{
+    return post_up(sim, engine, &sim->world->classes[sim->engines[engine].class].executor);
+}
+
+/* A capacity of one keeps it full until its last task has ended; then it goes down before any
+ * decision. */
+bool sim_engine_close(struct sim *sim, uint32_t engine)
+{
+    llmsched_executor closed = sim->world->classes[sim->engines[engine].class].executor;
+    closed.capacity = 1;
+    return post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_EXECUTOR_CHANGED,
+                                       .executor = engine,
+                                       .executor_info = &closed});
+}
+
+bool sim_engine_down(struct sim *sim, uint32_t engine)
+{
+    return post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_EXECUTOR_DOWN, .executor = engine});
+}
+
+bool sim_post_slots(struct sim *sim)
+{
+    static const uint32_t least = 64, most = 1u << 20; /* the library's most */
+    bool good = true;
+    while (good && sim->slot_busy == NULL && sim->pool_slots < sim->tools_present) {
+        uint32_t slots = sim->pools < 14 ? least << sim->pools : most;
+        llmsched_executor pool = {
+            .size = sizeof pool, .kind = LLMSCHED_STAGE_REGULAR, .capacity = slots};
+        good = post_up(sim, sim->first_slot + sim->pools++, &pool);
+        sim->pool_slots += slots;
+    }
     return good;
 }
 
@@ -83,12 +106,12 @@ static double unfinished_stage_work(const struct sim *sim, const struct stage *s
 {
     double work = 0.0, first[4];
     if (stage->kind == LLMSCHED_STAGE_REGULAR || stage->tasks == 1)
-        return live->unfinished[s] * task_alone(stage, 0, sim->cluster);
+        return live->unfinished[s] * world_alone(sim->world, stage, 0);
     task_class(stage, 0, first);
     for (uint32_t c = 0; c < 3; c++) {
         double left = first[c + 1] - first[c] - live->ended[3 * s + c];
         if (left > 0.0)
-            work += left * task_alone(stage, (uint32_t)first[c], sim->cluster);
+            work += left * world_alone(sim->world, stage, (uint32_t)first[c]);
     }
     return work;
 }
@@ -118,6 +141,16 @@ static void fill_job_info(const struct sim *sim, uint32_t job, llmsched_job *inf
         add_unfinished_work(sim, job, info);
 }
 
+/* More or fewer tasks of a stage are running or waiting. */
+static void count_tasks(struct sim *sim, const struct stage *stage, int64_t change)
+{
+    if (stage->kind == LLMSCHED_STAGE_REGULAR)
+        sim->tools_present = (uint64_t)((int64_t)sim->tools_present + change);
+    else if (sim->scaler != NULL)
+        scaler_count(sim->scaler, (uint32_t)(world_class(sim->world, stage) - sim->world->classes),
+                     change);
+}
+
 static bool reveal(struct sim *sim, uint32_t job, uint32_t s)
 {
     struct live *live = sim->live[job];
@@ -128,13 +161,15 @@ static bool reveal(struct sim *sim, uint32_t job, uint32_t s)
     live->number[s] = number;
     live->stage[number] = s;
     live->unstarted[s] = stage->tasks;
+    count_tasks(sim, stage, stage->tasks);
     for (uint32_t p = 0; p < stage->parent_count; p++)
         parents[p] = live->number[stage->parents[p]];
     llmsched_revealed_stage info = {
         .size = sizeof info,
         .kind = stage->kind,
         .name = stage->name,
-        .model = stage_model(stage, sim->cluster),
+        .model = stage->kind == LLMSCHED_STAGE_LLM ? world_class(sim->world, stage)->executor.model
+                                                   : NULL,
         .parents = parents,
         .parent_count = stage->parent_count,
         .tasks = stage->tasks,
@@ -187,6 +222,8 @@ static bool end_job(struct sim *sim, uint32_t job)
 {
     sim->result->completion_s[job] = sim->now_s;
     sim->jobs_over++;
+    sim->jobs_late +=
+        sim->now_s - sim->workload->jobs[job].arrival_s > sim->options->limit_s ? 1 : 0;
     free(sim->live[job]);
     sim->live[job] = NULL;
     return post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_JOB_FINISHED, .job = job});
@@ -213,13 +250,14 @@ bool sim_complete(struct sim *sim, const struct running *task)
     if (sim->options->keep_tasks)
         sim->result->tasks[task->row].end_s = sim->now_s;
     live->unfinished[task->stage]--;
+    count_tasks(sim, stage, -1);
     live->ended[3 * task->stage + task_class(stage, task->task, first)]++;
     llmsched_event event = {.type = LLMSCHED_EVENT_TASK_FINISHED,
                             .job = task->job,
                             .stage = live->number[task->stage],
                             .task = task->task,
                             .flags = LLMSCHED_EVENT_HAS_ALONE | LLMSCHED_EVENT_HAS_OUTPUT,
-                            .alone_s = task_alone(stage, task->task, sim->cluster),
+                            .alone_s = world_alone(sim->world, stage, task->task),
                             .output_tokens =
                                 task_share(stage->output_tokens, stage->tasks, task->task)};
     if (!post(sim, &event))

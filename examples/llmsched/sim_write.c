@@ -22,10 +22,23 @@ void sim_write_tasks(const struct workload *workload, const struct sim_result *r
         const struct sim_task *t = &result->tasks[i];
         fprintf(file, "{\"job_index\":%u,\"stage\":", t->job);
         json_put_string(file, workload->jobs[t->job].body->stages[t->stage].id);
-        fprintf(file, ",\"task\":%u,\"executor\":%u,\"start_s\":", t->task, t->executor);
+        fprintf(file, ",\"task\":%u,\"executor\":%lld,\"start_s\":", t->task,
+                t->executor == NO_EXECUTOR ? -1LL : (long long)t->executor);
         json_put_number(file, t->start_s);
         fputs(",\"end_s\":", file);
         json_put_number(file, t->end_s);
         fputs("}\n", file);
+    }
+}
+
+void sim_write_replicas(const struct world *world, const struct sim_result *result, FILE *file)
+{
+    for (size_t i = 0; i < result->change_count; i++) {
+        const struct sim_change *c = &result->changes[i];
+        fputs("{\"time_s\":", file);
+        json_put_number(file, c->time_s);
+        fprintf(file, ",\"replica\":%u,\"model\":", c->replica);
+        json_put_string(file, world->classes[c->class].executor.model);
+        fprintf(file, ",\"event\":\"%s\"}\n", c->what);
     }
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* llmsched simulate: one policy on one jobs file. */
-#include <math.h>
-#include <string.h>
-
 #include "io.h"
 #include "jobs.h"
 #include "options.h"
@@ -13,20 +10,6 @@ struct simulate {
     const char *cluster, *jobs, *policy, *profiles, *out, *schedule;
     uint64_t seed;
 };
-
-static bool check_keys(const struct workload *workload, const struct simulate *arguments,
-                       struct problem *problem)
-{
-    size_t length = strcspn(arguments->policy, ":");
-    if (length != strlen("sjf-given") || strncmp(arguments->policy, "sjf-given", length) != 0)
-        return true;
-    for (size_t j = 0; j < workload->count; j++)
-        if (isnan(workload->jobs[j].sjf_mean_s))
-            return bad_input(problem,
-                             "%s:%zu: sjf_mean_s: expected a number, by which sjf-given orders",
-                             arguments->jobs, j + 1);
-    return true;
-}
 
 static bool write_results(const struct workload *workload, const struct sim_result *result,
                           struct output *out, struct output *schedule, struct problem *problem)
@@ -56,7 +39,7 @@ static bool simulate_with(llmsched_context *context, const struct simulate *argu
         cluster_load(&cluster, arguments->cluster, problem) &&
         jobs_read(&workload, arguments->jobs, problem) &&
         workload_fits(&workload, &cluster, arguments->jobs, problem) &&
-        check_keys(&workload, arguments, problem) &&
+        policy_fits(&workload, arguments->policy, arguments->jobs, problem) &&
         (arguments->profiles == NULL ||
          profiles_load(&profiles, context, arguments->profiles, problem)) &&
         output_open(&out, arguments->out, problem) &&
