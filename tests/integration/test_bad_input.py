@@ -340,7 +340,8 @@ def remove_key(s):
 
 def help_everywhere():
     for arguments in (("--help",), ("-h",), ("simulate", "--help"), ("learn", "--help"),
-                      ("query", "--help"), ("compare", "--help"), ("generate", "--help")):
+                      ("query", "--help"), ("compare", "--help"), ("generate", "--help"),
+                      ("evaluate", "--help")):
         process = support.run_well(*arguments)
         assert process.stdout.startswith("usage: llmsched"), process.stdout
 
