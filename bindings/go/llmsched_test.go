@@ -252,6 +252,29 @@ func TestProfile(t *testing.T) {
 	equal(t, count, uint64(40))
 }
 
+func TestCalls(t *testing.T) {
+	profiler, err := NewProfiler(newContext(t), "fan", nil, nil)
+	must(t, err)
+	defer profiler.Close()
+	must(t, profiler.Observe(Run{App: "fan", Stages: []RunStage{
+		{Kind: LLM, Name: "act", Model: "m", WorkS: 2, PromptTokens: 100},
+		{Kind: LLM, Name: "act", Model: "m", WorkS: 4, PromptTokens: 200},
+		{Kind: LLM, Name: "judge", Parents: []uint32{0, 1}, Tasks: 2, OutputTokens: 10, WorkS: 2},
+	}}))
+	profile, err := profiler.Fit()
+	must(t, err)
+	want := []Call{{"", 2, 2, 2, 0, 5, 2.5, 1}, {"m", 2, 1.5, 2, 150, 0, 150, 3}}
+	equal(t, profile.CallCount(), uint32(len(want)))
+	for i := range want {
+		call, err := profile.Call(uint32(i))
+		must(t, err)
+		equal(t, call, want[i])
+	}
+	if _, err := profile.Call(2); err == nil {
+		t.Fatal("a third call")
+	}
+}
+
 func TestForecasts(t *testing.T) {
 	profile := smallProfile(t)
 	progress, err := NewProgress(profile)

@@ -392,6 +392,36 @@ func (p *Profile) Remainder(kind Kind, ended uint32) (Remainder, error) {
 	return Remainder{float64(r.mean_s), float64(r.q10_s), float64(r.q50_s), float64(r.q90_s)}, err
 }
 
+// Call is what the runs of a profile ask of one model; a call is a task of an LLM stage.
+type Call struct {
+	Model                                     string // "": stages that name none
+	Calls, Overlap, Group                     float64
+	PromptTokens, OutputTokens, ContextTokens float64
+	WorkS                                     float64
+}
+
+// CallCount is the number of models that the runs call.
+func (p *Profile) CallCount() uint32 {
+	defer runtime.KeepAlive(p)
+	return uint32(C.llmsched_profile_call_count(p.open()))
+}
+
+// Call reads what the runs ask of a model, in the order of the models' names.
+func (p *Profile) Call(index uint32) (Call, error) {
+	if p.ptr == nil {
+		return Call{}, closedError("Profile")
+	}
+	c := C.llmsched_profile_call{size: C.sizeof_llmsched_profile_call}
+	e := newError()
+	err := failure(C.llmsched_profile_get_call(p.ptr, C.uint32_t(index), &c, &e), &e)
+	defer runtime.KeepAlive(p) // the model's name lives in it
+	if err != nil {
+		return Call{}, err
+	}
+	return Call{C.GoString(c.model), float64(c.calls), float64(c.overlap), float64(c.group), float64(c.prompt_tokens),
+		float64(c.output_tokens), float64(c.context_tokens), float64(c.work_s)}, nil
+}
+
 // Bin is one bin of a stage's work, in alone-seconds.
 type Bin struct {
 	Count                             uint64

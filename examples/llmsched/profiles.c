@@ -224,19 +224,25 @@ bool applications_save(const struct applications *apps, const char *folder, stru
     return good;
 }
 
-static bool load_profile(struct profile_set *set, llmsched_context *context, const char *path,
-                         struct problem *problem)
+llmsched_profile *profile_load(llmsched_context *context, const char *path, struct problem *problem)
 {
     char *text;
     size_t length;
     llmsched_profile *profile = NULL;
     llmsched_error err = {.size = sizeof err};
     if (!read_document(path, &text, &length, problem))
-        return false;
-    bool good = llmsched_profile_from_json(context, text, length, &profile, &err) == LLMSCHED_OK ||
-                document_failed(problem, path, text, &err);
+        return NULL;
+    if (llmsched_profile_from_json(context, text, length, &profile, &err) != LLMSCHED_OK)
+        document_failed(problem, path, text, &err);
     free(text);
-    if (!good)
+    return profile;
+}
+
+static bool load_profile(struct profile_set *set, llmsched_context *context, const char *path,
+                         struct problem *problem)
+{
+    llmsched_profile *profile = profile_load(context, path, problem);
+    if (profile == NULL)
         return false;
     if (profiles_find(set, llmsched_profile_name(profile)) != NULL) {
         bad_input(problem, "%s:1: name: expected one profile of application \"%s\"", path,

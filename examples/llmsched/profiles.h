@@ -49,6 +49,10 @@ bool applications_fit(struct applications *apps, llmsched_context *context, unsi
 bool applications_save(const struct applications *apps, const char *folder,
                        struct problem *problem);
 
+/* Reads one; NULL: a problem. */
+llmsched_profile *profile_load(llmsched_context *context, const char *path,
+                               struct problem *problem);
+
 /* Profiles read from a folder. */
 struct profile_set {
     llmsched_profile **items;

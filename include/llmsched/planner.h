@@ -229,13 +229,16 @@ typedef struct llmsched_app_stage {
 
 /** What an application given as a summary asks of one model. @since 0.1 */
 typedef struct llmsched_app_call {
-    uint32_t size;        /**< sizeof(llmsched_app_call) */
-    uint32_t reserved;    /**< 0 */
-    const char *model;    /**< a model of the planner */
-    double calls;         /**< mean calls of a job */
-    double overlap;       /**< mean number of them at once; 0: 1 */
-    double prompt_tokens; /**< mean of a call */
-    double output_tokens; /**< mean of a call */
+    uint32_t size;         /**< sizeof(llmsched_app_call) */
+    uint32_t reserved;     /**< 0 */
+    const char *model;     /**< a model of the planner */
+    double calls;          /**< mean calls of a job */
+    double overlap;        /**< mean number of them at once; 0: 1 */
+    double prompt_tokens;  /**< mean of a call */
+    double output_tokens;  /**< mean of a call */
+    double group;          /**< how many come at the same time, itself among them, mean over the
+                                calls; 0: overlap */
+    double context_tokens; /**< mean context of an output token; 0: prompt + output / 2 */
 } llmsched_app_call;
 
 /** Adds an application, without stages and calls; copied. @since 0.1 */
@@ -260,7 +263,8 @@ LLMSCHED_API llmsched_status llmsched_planner_add_app_call(llmsched_planner *pla
  * (llmsched_profile_get_call()).
  * @param[in] app  its `name` may be NULL: the profile's
  * @return LLMSCHED_ERROR_STATE for a profile that knows no calls, LLMSCHED_ERROR_NOT_FOUND for a
- * model that the planner lacks
+ * model that the planner lacks; stages that name none are of the planner's only model. On failure
+ * nothing was added.
  * @since 0.1
  */
 LLMSCHED_API llmsched_status llmsched_planner_add_profile(llmsched_planner *planner,

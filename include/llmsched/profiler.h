@@ -226,6 +226,50 @@ LLMSCHED_API llmsched_status llmsched_profile_get_remainder(const llmsched_profi
                                                             llmsched_remainder *remainder,
                                                             llmsched_error *err);
 
+/**
+ * What the runs of a profile ask of one model. A call is a task of an LLM stage. Times are those of
+ * runs each replayed alone with unlimited places, so that calls / overlap * work_s is the time in
+ * which a run keeps the model busy. @since 0.1
+ */
+typedef struct llmsched_profile_call {
+    uint32_t size;         /**< sizeof(llmsched_profile_call) */
+    uint32_t reserved;     /**< 0 */
+    const char *model;     /**< lives as long as the profile; NULL: of stages that name none */
+    double calls;          /**< mean number in a run, over all runs; positive */
+    double overlap;        /**< mean number at once while any runs, at least 1: the sum of their
+                                alone-seconds over the seconds in which at least one runs, each
+                                summed over the runs */
+    double group;          /**< how many come at the same time, itself among them, mean over the
+                                calls: with groups of g calls, sum of g^2 / sum of g */
+    double prompt_tokens;  /**< mean of a call */
+    double output_tokens;  /**< mean of a call */
+    double context_tokens; /**< mean context of an output token: of a call with n prompt and k
+                                output tokens n + k/2, weighted by k; the plain mean where nothing
+                                is written */
+    double work_s;         /**< mean alone-seconds of a call */
+} llmsched_profile_call;
+
+/**
+ * Number of models that the runs call. Left out are those called less than once in a million runs,
+ * as when all runs that call them have faded; 0 for a profile that was kept without its calls.
+ * @since 0.1
+ */
+LLMSCHED_API uint32_t llmsched_profile_call_count(const llmsched_profile *profile);
+
+/**
+ * What the runs ask of a model, in the byte order of the models' names. Means are those of the runs
+ * not cut short, and of those calls of which it is known; only where these say nothing of a model,
+ * of all runs. The overlap is that of runs that tell all their work where there are any; else what
+ * is missing takes no time.
+ * @param[in,out] call  `size` set by the caller
+ * @return LLMSCHED_ERROR_NOT_FOUND past the last
+ * @since 0.1. Source: the aggregate pipeline of Scepsy (Wagenlaender et al. 2026);
+ * docs/algorithms.md section 2.
+ */
+LLMSCHED_API llmsched_status llmsched_profile_get_call(const llmsched_profile *profile,
+                                                       uint32_t index, llmsched_profile_call *call,
+                                                       llmsched_error *err);
+
 /** What a profile knows of one stage. @since 0.1 */
 typedef struct llmsched_profile_stage {
     uint32_t size; /**< sizeof(llmsched_profile_stage) */

@@ -239,8 +239,12 @@ static llmsched_status check_call(const llmsched_planner *planner, const lls_app
         status = lls_check_quantity(call->calls, where, "calls", err);
     if (status == LLMSCHED_OK && call->overlap != 0.0)
         status = lls_check_positive(call->overlap, where, "overlap", err);
+    if (status == LLMSCHED_OK && call->group != 0.0)
+        status = lls_check_positive(call->group, where, "group", err);
     if (status == LLMSCHED_OK)
         status = check_tokens(call->prompt_tokens, call->output_tokens, where, err);
+    if (status == LLMSCHED_OK)
+        status = lls_check_quantity(call->context_tokens, where, "context_tokens", err);
     if (status == LLMSCHED_OK && app->stage_count > 0)
         return lls_fail(err, LLMSCHED_ERROR_STATE,
                         "%sapplication \"%.80s\" has stages: give stages or calls, not both", where,
@@ -264,12 +268,16 @@ llmsched_status lls_app_call_add(llmsched_planner *planner, uint32_t number,
     app->calls = grown;
     if (!ok)
         return lls_fail_memory(err);
+    double overlap = call->overlap != 0.0 ? call->overlap : 1.0;
+    double context = call->prompt_tokens + call->output_tokens / 2.0;
     app->calls[app->call_count++] =
         (lls_app_call){.model = lls_find_model(planner, call->model),
                        .calls = call->calls,
-                       .overlap = call->overlap != 0.0 ? call->overlap : 1.0,
+                       .overlap = overlap,
+                       .group = call->group != 0.0 ? call->group : overlap,
                        .prompt = call->prompt_tokens,
-                       .output = call->output_tokens};
+                       .output = call->output_tokens,
+                       .context = call->context_tokens != 0.0 ? call->context_tokens : context};
     return LLMSCHED_OK;
 }
 

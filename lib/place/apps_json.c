@@ -178,12 +178,16 @@ static llmsched_status read_call(reader *r, const lls_json *json, uint32_t numbe
     const lls_reading_number numbers[] = {{"calls", &call.calls, false},
                                           {"overlap", &call.overlap, true},
                                           {"prompt_tokens", &call.prompt_tokens, false},
-                                          {"output_tokens", &call.output_tokens, false}};
+                                          {"output_tokens", &call.output_tokens, false},
+                                          {"group", &call.group, true},
+                                          {"context_tokens", &call.context_tokens, true}};
     llmsched_status status = lls_json_get_string(json, path, "model", &call.model, r->err);
     if (status == LLMSCHED_OK)
         status = lls_reading_numbers(json, path, numbers, LLS_COUNT(numbers), r->err);
     if (status == LLMSCHED_OK)
         status = refuse_zero(json, path, "overlap", call.overlap, r->err);
+    if (status == LLMSCHED_OK)
+        status = refuse_zero(json, path, "group", call.group, r->err);
     if (status == LLMSCHED_OK)
         status = lls_app_call_add(r->planner, r->app, &call, where, r->err);
     return status;

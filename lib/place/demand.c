@@ -32,12 +32,13 @@ static void collect_app(collector *c, const lls_app *app)
         const lls_app_stage *stage = &app->stages[s];
         collect(c, stage->model,
                 (lls_call){rate * stage->probability * stage->tasks, stage->prompt, stage->output,
-                           stage->tasks});
+                           stage->tasks, stage->prompt + stage->output / 2.0});
     }
     for (uint32_t i = 0; i < app->call_count; i++) {
         const lls_app_call *call = &app->calls[i];
-        collect(c, call->model,
-                (lls_call){rate * call->calls, call->prompt, call->output, call->overlap});
+        collect(
+            c, call->model,
+            (lls_call){rate * call->calls, call->prompt, call->output, call->group, call->context});
     }
 }
 
@@ -49,7 +50,7 @@ static void take_means(lls_demand *demand)
         double k = fmax(1.0, call->output);
         demand->load += call->rate;
         steps += call->rate * k;
-        context += call->rate * k * (call->prompt + call->output / 2.0);
+        context += call->rate * k * call->context;
         tokens += call->rate * (call->prompt + call->output);
         group += call->rate * call->tasks;
     }

@@ -76,7 +76,7 @@ typedef struct lls_app_stage {
 
 typedef struct lls_app_call {
     uint32_t model;
-    double calls, overlap, prompt, output;
+    double calls, overlap, group, prompt, output, context;
 } lls_app_call;
 
 typedef struct lls_app {
@@ -182,13 +182,14 @@ llmsched_status lls_reading_u32(const lls_json *object, const char *path, const 
 typedef struct lls_call {
     double rate; /* calls per second, all jobs */
     double prompt, output, tasks;
+    double context; /* of an output token */
 } lls_call;
 
 /* Means over the calls of a model, weighted by rate; zeros where there are none. */
 typedef struct lls_demand {
     double load;    /* Lambda_m: calls per second */
     double steps;   /* E[max(1, k)] of k output tokens */
-    double context; /* E[max(1, k) x] / E[max(1, k)], x = prompt + k / 2 */
+    double context; /* E[max(1, k) x] / E[max(1, k)], x = prompt + k / 2 or as given */
     double tokens;  /* E[prompt + k] */
     double group;   /* E[tasks] by calls: mean size of the group that a call comes in */
     const lls_call *calls;
@@ -411,5 +412,68 @@ typedef struct lls_solve_options {
 llmsched_status lls_solve(const lls_place_problem *problem, const lls_solve_options *options,
                           lls_solution *solution, llmsched_error *err);
 void lls_solution_finish(const llmsched_context *context, lls_solution *solution);
+
+/* --- slots.c: what an empty cluster holds -------------------------------------------- */
+
+/* The groups of tp GPUs of a kind that replicas may use, by the memory of their smallest GPU. */
+typedef struct lls_slots {
+    uint32_t kind, tp, count;
+    double *memories; /* ascending */
+    uint32_t *groups; /* how many of each */
+} lls_slots;
+
+typedef struct lls_cluster {
+    const llmsched_planner *planner;
+    uint32_t gpu_count; /* the first of the planner's */
+    uint32_t *domain_start, *ordered;
+    lls_slots *slots; /* those asked for so far */
+    uint32_t slot_count, slot_capacity;
+} lls_cluster;
+
+/* false: no memory. */
+bool lls_cluster_init(lls_cluster *cluster, const llmsched_planner *planner, uint32_t gpu_count);
+void lls_cluster_finish(lls_cluster *cluster);
+/* Valid until the next call; NULL: no memory. */
+const lls_slots *lls_cluster_slots(lls_cluster *cluster, uint32_t kind, uint32_t tp);
+/* Replicas that fit where nothing else is. */
+uint32_t lls_slots_hold(const lls_slots *slots, double share, double bytes, double bandwidth);
+
+/* --- menu.c ---------------------------------------------------------------------------- */
+
+/* Least r with load / r <= utilisation * saturation; LLS_NONE32: none that can be counted. */
+uint32_t lls_least_replicas(double load, double saturation, double utilisation);
+/* Of a model with demand. The items are the caller's to free; there may be none. false: no
+ * memory. */
+bool lls_menu_init(lls_menu *menu, lls_cluster *cluster, uint32_t model, const lls_demand *demand,
+                   double utilisation);
+
+/* --- problem.c --------------------------------------------------------------------------- */
+
+/* llmsched_planner_options with the defaults filled in. */
+typedef struct lls_planning {
+    double rate_factor, max_utilisation, move_cost;
+    uint32_t gpu_count; /* the first of the planner's are used */
+    uint64_t node_budget;
+    const llmsched_plan *running;
+    llmsched_planner_progress_fn progress;
+    void *progress_user;
+    const char *name;      /* of the method with its options, as it was asked for */
+    const char *arguments; /* what stands behind the colon; "" */
+} lls_planning;
+
+/* The problem, and what it points to. */
+typedef struct lls_instance {
+    const llmsched_planner *planner;
+    lls_demands demands;
+    lls_place_problem problem;
+    uint32_t *menu_of; /* menu of each model; LLS_NONE32: it has no demand */
+    double *factors;
+    lls_running running;
+    uint32_t *running_numbers;
+} lls_instance;
+
+llmsched_status lls_instance_init(lls_instance *instance, const llmsched_planner *planner,
+                                  const lls_planning *planning, llmsched_error *err);
+void lls_instance_finish(lls_instance *instance);
 
 #endif

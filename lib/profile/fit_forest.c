@@ -27,7 +27,7 @@ static int commonest_first(const void *a, const void *b)
 uint32_t lls_seen_class(const llmsched_profiler *profiler, const llmsched_profile *profile,
                         const lls_seen_stage *s)
 {
-    return lls_profile_class(profile, s->kind, profiler->names[s->name]);
+    return lls_profile_class(profile, s->kind, profiler->names.items[s->name]);
 }
 
 static llmsched_status choose_places(const llmsched_profiler *profiler, llmsched_profile *profile,

@@ -174,7 +174,7 @@ static llmsched_status add_slot(induction *in, llmsched_dag_builder *builder, sl
 {
     const llmsched_profiler *p = in->profiler;
     uint32_t name = s->class_number / 4, kind = s->class_number % 4;
-    const char *text = name < p->name_count ? p->names[name] : LLS_CLASS_OTHER;
+    const char *text = name < p->names.count ? p->names.items[name] : LLS_CLASS_OTHER;
     size_t room = strlen(text) + 32;
     char *id = lls_calloc(p->context, room, 1);
     if (id == NULL)
@@ -284,7 +284,7 @@ llmsched_status lls_induce_dag(const llmsched_profiler *profiler, llmsched_dag *
 {
     const llmsched_context *context = profiler->context;
     induction in = {.profiler = profiler,
-                    .class_count = (profiler->name_count + 1) * 4,
+                    .class_count = (profiler->names.count + 1) * 4,
                     .more = {LLS_NONE32, LLS_NONE32, LLS_NONE32, LLS_NONE32}};
     lls_map_init(&in.index, context);
     in.common = lls_calloc(context, in.class_count, sizeof *in.common);

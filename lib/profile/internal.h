@@ -48,6 +48,14 @@ typedef struct lls_remainder {
     double mean, q10, q50, q90;
 } lls_remainder;
 
+/* What runs ask of one model (calls.c). */
+typedef struct lls_profile_call {
+    char *model; /* "": not named */
+    double calls, overlap, group;
+    double prompt, output, context; /* tokens */
+    double work;                    /* alone-seconds */
+} lls_profile_call;
+
 struct llmsched_profile {
     atomic_uint_fast32_t references;
     llmsched_context *context;
@@ -79,6 +87,9 @@ struct llmsched_profile {
     double history_share[LLS_WORK_KINDS];
     uint32_t *class_places; /* per class: its place in a headway's counts */
 
+    lls_profile_call *calls; /* by name of the model */
+    uint32_t call_count;
+
     uint64_t run_count;
     double mean_llm_s, mean_tool_s; /* of a run */
     double mean_stage_s[4];         /* per kind: work of a stage */
@@ -106,6 +117,7 @@ llmsched_status lls_profile_new(const llmsched_context *context, const char *nam
 typedef struct lls_seen_stage {
     uint32_t kind;
     uint32_t name;                       /* number of the name in the profiler's table */
+    uint32_t model;                      /* LLM stages: number of the model in another */
     uint32_t parent_start, parent_count; /* in seen_run.parents: places in the order of revealing */
     uint32_t choice, tasks;
     uint32_t missing; /* LLMSCHED_MISSING_*; what is missing is 0 */
@@ -122,6 +134,13 @@ typedef struct lls_seen_run {
 
 typedef struct lls_tally lls_tally;
 
+/* Names that are told apart by number, in the order of first appearance. */
+typedef struct lls_names {
+    lls_map numbers;
+    char **items;
+    uint32_t count, capacity;
+} lls_names;
+
 struct llmsched_profiler {
     llmsched_context *context;
     char *name;
@@ -133,9 +152,8 @@ struct llmsched_profiler {
     uint64_t observed;       /* in all */
     llmsched_profile *shape; /* of the last fit: template, cuts, structure; NULL before */
     lls_tally *tally;        /* of the same */
-    lls_map name_numbers;    /* stage name -> number */
-    char **names;
-    uint32_t name_count, name_capacity;
+    lls_names names;         /* of stages */
+    lls_names models;        /* of LLM stages; "": not named */
 };
 
 llmsched_status lls_seen_run_create(llmsched_profiler *profiler, const llmsched_run *run,
@@ -216,9 +234,9 @@ bool lls_tally_add(lls_tally *tally, const llmsched_profile *profile, const lls_
 /* Cuts and variables of a profile of the same template. */
 llmsched_status lls_copy_shape(const llmsched_profile *from, llmsched_profile *to,
                                llmsched_error *err);
-/* Fills in all else. */
-llmsched_status lls_tally_write(const lls_tally *tally, double prior, llmsched_profile *profile,
-                                llmsched_error *err);
+/* Fills in all else. models: their names. */
+llmsched_status lls_tally_write(const lls_tally *tally, double prior, char *const *models,
+                                llmsched_profile *profile, llmsched_error *err);
 
 /* rows.c: how far past runs had come, and what then was left. Runs are told apart as groups. */
 typedef struct lls_rows {

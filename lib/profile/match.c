@@ -32,7 +32,7 @@ static void match_run(const llmsched_profiler *profiler, const llmsched_profile 
     memset(counts, 0, profile->class_count * sizeof *counts);
     for (uint32_t i = 0; i < run->stage_count; i++) {
         const lls_seen_stage *s = &run->stages[i];
-        uint32_t c = lls_profile_class(profile, s->kind, profiler->names[s->name]);
+        uint32_t c = lls_profile_class(profile, s->kind, profiler->names.items[s->name]);
         uint32_t occurrence = c != LLS_NONE32 ? counts[c]++ : 0;
         stage_of[i] = lls_profile_stage_of(profile, c, s->kind, occurrence);
     }

@@ -99,21 +99,21 @@ static int by_revealing(const void *a, const void *b)
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
-static llmsched_status name_number(llmsched_profiler *profiler, const char *name, uint32_t *number,
-                                   llmsched_error *err)
+static llmsched_status name_number(llmsched_profiler *profiler, lls_names *names, const char *name,
+                                   uint32_t *number, llmsched_error *err)
 {
-    uint32_t found = lls_map_get_str(&profiler->name_numbers, name);
+    uint32_t found = lls_map_get_str(&names->numbers, name);
     if (found == LLS_NONE32) {
         char *copy = lls_strdup(profiler->context, name);
         if (copy == NULL ||
-            !lls_grow(profiler->context, (void **)&profiler->names, &profiler->name_capacity,
-                      (size_t)profiler->name_count + 1, sizeof(char *)) ||
-            !lls_map_put_str(&profiler->name_numbers, name, profiler->name_count)) {
+            !lls_grow(profiler->context, (void **)&names->items, &names->capacity,
+                      (size_t)names->count + 1, sizeof(char *)) ||
+            !lls_map_put_str(&names->numbers, name, names->count)) {
             lls_free(profiler->context, copy);
             return lls_fail_memory(err);
         }
-        found = profiler->name_count;
-        profiler->names[profiler->name_count++] = copy;
+        found = names->count;
+        names->items[names->count++] = copy;
     }
     *number = found;
     return LLMSCHED_OK;
@@ -130,7 +130,10 @@ static llmsched_status copy_stages(llmsched_profiler *profiler, const llmsched_r
         lls_seen_stage *to = &seen->stages[place];
         llmsched_status status = read_stage(run, order[place].index, &s, err);
         if (status == LLMSCHED_OK)
-            status = name_number(profiler, s.name, &to->name, err);
+            status = name_number(profiler, &profiler->names, s.name, &to->name, err);
+        if (status == LLMSCHED_OK && s.kind == LLMSCHED_STAGE_LLM)
+            status = name_number(profiler, &profiler->models, s.model != NULL ? s.model : "",
+                                 &to->model, err);
         if (status != LLMSCHED_OK)
             return status;
         to->kind = s.kind;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The profile: lifetime and reading. */
-#include "profile/internal.h"
+#include "profile/calls.h"
 
 llmsched_status lls_profile_new(const llmsched_context *context, const char *name,
                                 uint32_t stage_count, llmsched_profile **profile,
@@ -54,6 +54,7 @@ void llmsched_profile_release(llmsched_profile *p)
         lls_forest_free(p->context, p->trees[kind]);
         lls_forest_free(p->context, p->histories[kind]);
     }
+    lls_calls_free(p->context, p->calls, p->call_count);
     lls_free(p->context, p->class_places);
     lls_free(p->context, p->class_kinds);
     lls_free(p->context, p->class_names);

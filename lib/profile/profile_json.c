@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Profiles as JSON, "llmsched-profile-1" (docs/schemas.md). */
+#include "profile/calls.h"
 #include "profile/forest_json.h"
 #include "profile/internal.h"
 
@@ -104,6 +105,7 @@ llmsched_status llmsched_profile_to_json(const llmsched_profile *p, llmsched_tex
         lls_json_put(json, "llm_remainders", write_remainders(p->remainders, p->remainder_count)) &&
         lls_json_put(json, "tool_remainders",
                      write_remainders(p->remainders + p->remainder_count, p->remainder_count)) &&
+        (p->call_count == 0 || lls_json_put(json, "calls", lls_calls_to_json(p))) &&
         lls_json_put(json, "dag", lls_dag_to_json(p->dag)) &&
         lls_json_put(json, "stages", write_stages(p)) &&
         lls_json_put(json, "network", lls_network_to_json(p->network)) &&
@@ -402,6 +404,8 @@ static llmsched_status read_profile(const llmsched_context *context, const lls_j
         status = read_remainders(p, json, "llm_remainders", true, err);
     if (status == LLMSCHED_OK)
         status = read_remainders(p, json, "tool_remainders", false, err);
+    if (status == LLMSCHED_OK)
+        status = lls_calls_from_json(p, json, err);
     if (status == LLMSCHED_OK)
         status = read_stages(p, json, err);
     if (status == LLMSCHED_OK)

@@ -66,9 +66,18 @@ llmsched_status llmsched_profiler_create(llmsched_context *context, const char *
     p->name = copy;
     p->dag = dag != NULL ? llmsched_dag_retain(dag) : NULL;
     p->options = options;
-    lls_map_init(&p->name_numbers, context);
+    lls_map_init(&p->names.numbers, context);
+    lls_map_init(&p->models.numbers, context);
     *profiler = p;
     return LLMSCHED_OK;
+}
+
+static void finish_names(const llmsched_context *context, lls_names *names)
+{
+    for (uint32_t i = 0; i < names->count; i++)
+        lls_free(context, names->items[i]);
+    lls_free(context, names->items);
+    lls_map_finish(&names->numbers);
 }
 
 void llmsched_profiler_destroy(llmsched_profiler *p)
@@ -79,11 +88,9 @@ void llmsched_profiler_destroy(llmsched_profiler *p)
         lls_seen_run_free(p->context, &p->runs[i]);
     llmsched_profile_release(p->shape);
     lls_tally_destroy(p->tally);
-    for (uint32_t i = 0; i < p->name_count; i++)
-        lls_free(p->context, p->names[i]);
+    finish_names(p->context, &p->names);
+    finish_names(p->context, &p->models);
     lls_free(p->context, p->runs - p->run_first);
-    lls_free(p->context, p->names);
-    lls_map_finish(&p->name_numbers);
     lls_free(p->context, p->name);
     llmsched_dag_release(p->dag);
     llmsched_context *context = p->context;
@@ -198,7 +205,7 @@ static llmsched_status fit_to(llmsched_profiler *p, llmsched_profile *profile, l
     if (status == LLMSCHED_OK)
         status = count_runs(p, profile, *tally, &matching, &counted, err);
     if (status == LLMSCHED_OK)
-        status = lls_tally_write(*tally, p->options.prior, profile, err);
+        status = lls_tally_write(*tally, p->options.prior, p->models.items, profile, err);
     if (status == LLMSCHED_OK)
         status = lls_fit_forests(p, profile, err);
     lls_counts_finish(&counts);
@@ -278,7 +285,7 @@ static llmsched_status refit_to(const llmsched_profiler *p, llmsched_profile *pr
     if (status == LLMSCHED_OK)
         status = lls_share_forests(p->shape, profile, err);
     if (status == LLMSCHED_OK)
-        status = lls_tally_write(p->tally, p->options.prior, profile, err);
+        status = lls_tally_write(p->tally, p->options.prior, p->models.items, profile, err);
     return status;
 }
 

@@ -107,8 +107,8 @@ static llmsched_status pack_successors(const lls_tally *t, llmsched_profile *pro
     return LLMSCHED_OK;
 }
 
-llmsched_status lls_tally_write(const lls_tally *t, double prior, llmsched_profile *profile,
-                                llmsched_error *err)
+llmsched_status lls_tally_write(const lls_tally *t, double prior, char *const *models,
+                                llmsched_profile *profile, llmsched_error *err)
 {
     llmsched_status status = LLMSCHED_OK;
     for (uint32_t i = 0; i < t->stage_count && status == LLMSCHED_OK; i++)
@@ -123,6 +123,8 @@ llmsched_status lls_tally_write(const lls_tally *t, double prior, llmsched_profi
     status = pack_successors(t, profile, err);
     if (status == LLMSCHED_OK)
         status = lls_write_remains(t, profile, err);
+    if (status == LLMSCHED_OK)
+        status = lls_calls_write(&t->calls, models, t->whole, t->weight, profile, err);
     if (status == LLMSCHED_OK)
         status = lls_write_network(&t->counts, prior, lls_tally_scale(t), profile, err);
     return status;

@@ -97,6 +97,7 @@ void lls_tally_destroy(lls_tally *t)
             lls_free(context, t->remains[k][i].cells);
         lls_free(context, t->remains[k]);
     }
+    lls_calls_finish(context, &t->calls);
     lls_counts_finish(&t->counts);
     lls_free(context, t->ends);
     lls_free(context, t->endings);
@@ -161,6 +162,7 @@ static void fade(lls_tally *t)
     for (uint32_t k = 0; k < 2; k++)
         for (uint32_t i = 0; i < t->remain_count; i++)
             lls_sketch_scale(&t->remains[k][i], factor);
+    lls_calls_scale(&t->calls, factor);
     lls_counts_scale(&t->counts, factor);
 }
 
@@ -234,7 +236,7 @@ static void add_edges(lls_tally *t, const lls_seen_run *run, const uint32_t *sta
 bool lls_tally_add(lls_tally *t, const llmsched_profile *profile, const lls_seen_run *run,
                    const uint32_t *stage_of)
 {
-    if (!lls_reserve_remains(t, run))
+    if (!lls_reserve_remains(t, run) || !lls_calls_reserve(t->context, &t->calls, run))
         return false;
     if (t->half_life > 0 && (double)t->fresh > MOST_HALF_LIVES * t->half_life)
         fade(t);
@@ -253,6 +255,7 @@ bool lls_tally_add(lls_tally *t, const llmsched_profile *profile, const lls_seen
     add_kinds(t, run, weight);
     add_edges(t, run, stage_of);
     lls_add_remains(t, run, weight);
+    lls_calls_add(&t->calls, run, weight, t->ends);
     lls_fill_row(profile, t->counts.states, t->amounts, run->truncated, t->row);
     lls_counts_add(&t->counts, t->row, weight);
     return true;

@@ -7,6 +7,7 @@
 #ifndef LLS_PROFILE_TALLY_H
 #define LLS_PROFILE_TALLY_H
 
+#include "profile/calls.h"
 #include "profile/internal.h"
 #include "profile/sketch.h"
 
@@ -51,6 +52,7 @@ struct lls_tally {
     uint8_t *follows;       /* from * stage_count + to: some run's edge, or the template's */
     lls_sketch *remains[2]; /* LLM, tool: by number of ended stages */
     uint32_t remain_count, remain_capacity[2];
+    lls_call_tally calls;
     lls_counts counts;
     uint32_t *row; /* scratch of one run from here on */
     lls_amount *amounts;

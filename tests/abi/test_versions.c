@@ -28,6 +28,7 @@ FROZEN(llmsched_profiler_options, 56);
 FROZEN(llmsched_profile_summary, 56);
 FROZEN(llmsched_profile_stage, 48);
 FROZEN(llmsched_profile_bin, 48);
+FROZEN(llmsched_profile_call, 72);
 FROZEN(llmsched_remainder, 40);
 FROZEN(llmsched_quantifier_options, 32);
 FROZEN(llmsched_stage_evidence, 40);

@@ -14,7 +14,7 @@ from .history import History, Missing, Run, RunStage
 from .network import Approximation, Inference, Network
 from .policy import (By, Choice, Estimate, ExecutorView, Policy, PolicyInfo, TenantView, View,
                      policies)
-from .profile import Bin, Profile, Profiler, ProfileStage, Summary
+from .profile import Bin, Call, Profile, Profiler, ProfileStage, Summary
 from .progress import Progress
 from .quantifier import (Belief, Distribution, Evidence, Forecast, Form, Quantifier, Remaining, State,
                          gittins_index)
@@ -23,7 +23,7 @@ from .scheduler import Decision, Scheduler, Stats
 __version__ = _lib.llmsched_version().decode()
 
 __all__ = [
-    "Approximation", "Belief", "Bin", "By", "CallbackError", "Candidate", "Choice", "ClosedError", "Context",
+    "Approximation", "Belief", "Bin", "By", "Call", "CallbackError", "Candidate", "Choice", "ClosedError", "Context",
     "CycleError", "Dag", "DagBuilder", "Decision", "Distribution", "Error", "Estimate", "Evidence", "ExecutorView",
     "ExistsError", "Forecast", "Form", "gittins_index", "History", "ImpossibleError", "Inference", "InternalError",
     "InvalidError", "Kind", "LimitError", "Missing", "Network", "NotFoundError", "OutOfMemoryError", "ParseError",

@@ -233,6 +233,21 @@ class llmsched_remainder(Structure):
     ]
 
 
+class llmsched_profile_call(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("model", c_char_p),
+        ("calls", c_double),
+        ("overlap", c_double),
+        ("group", c_double),
+        ("prompt_tokens", c_double),
+        ("output_tokens", c_double),
+        ("context_tokens", c_double),
+        ("work_s", c_double),
+    ]
+
+
 class llmsched_profile_stage(Structure):
     _fields_ = [
         ("size", c_uint32),
@@ -552,6 +567,7 @@ STRUCTS = (
     llmsched_profiler_options,
     llmsched_profile_summary,
     llmsched_remainder,
+    llmsched_profile_call,
     llmsched_profile_stage,
     llmsched_profile_bin,
     llmsched_revealed_stage,
@@ -810,6 +826,12 @@ PROTOTYPES = {
     "llmsched_profile_get_remainder": (
         c_int32,
         (c_void_p, c_uint32, c_uint32, POINTER(llmsched_remainder), POINTER(llmsched_error),)),
+    "llmsched_profile_call_count": (
+        c_uint32,
+        (c_void_p,)),
+    "llmsched_profile_get_call": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_profile_call), POINTER(llmsched_error),)),
     "llmsched_profile_get_stage": (
         c_int32,
         (c_void_p, c_uint32, POINTER(llmsched_profile_stage), POINTER(llmsched_error),)),

@@ -73,6 +73,20 @@ class Remainder:
     q90_s: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """What the runs of a profile ask of one model; a call is a task of an LLM stage."""
+
+    model: "str | None"
+    calls: float
+    overlap: float
+    group: float
+    prompt_tokens: float
+    output_tokens: float
+    context_tokens: float
+    work_s: float
+
+
 class Profile(Handle):
     """Template and fitted network of one application; immutable."""
 
@@ -131,6 +145,17 @@ class Profile(Handle):
         info = new(c.llmsched_remainder)
         call(lib.llmsched_profile_get_remainder, self._ptr, kind, ended, info)
         return Remainder(info.mean_s, info.q10_s, info.q50_s, info.q90_s)
+
+    @property
+    def calls(self):
+        """What the runs ask of each model, by its name."""
+        return [self._call(index) for index in range(lib.llmsched_profile_call_count(self._ptr))]
+
+    def _call(self, index):
+        info = new(c.llmsched_profile_call)
+        call(lib.llmsched_profile_get_call, self._ptr, index, info)
+        return Call(decode(info.model), info.calls, info.overlap, info.group, info.prompt_tokens,
+                    info.output_tokens, info.context_tokens, info.work_s)
 
     def bin(self, stage, number):
         info = new(c.llmsched_profile_bin)

@@ -160,6 +160,16 @@ class ProfileTest(unittest.TestCase):
         self.assertIsNone(profile.class_of(Kind.LLM, "never seen"))
         self.assertAlmostEqual(profile.remainder(Kind.LLM, 0).mean_s, summary.mean_llm_s)
 
+    def test_calls(self):
+        with llmsched.Profiler("fan") as profiler:
+            profiler.observe(llmsched.Run("fan", [
+                llmsched.RunStage(Kind.LLM, "act", 2.0, model="m", prompt_tokens=100.0),
+                llmsched.RunStage(Kind.LLM, "act", 4.0, model="m", prompt_tokens=200.0),
+                llmsched.RunStage(Kind.LLM, "judge", 2.0, parents=(0, 1), tasks=2, output_tokens=10.0)]))
+            profile = profiler.fit()
+        self.assertEqual(profile.calls, [llmsched.Call(None, 2.0, 2.0, 2.0, 0.0, 5.0, 2.5, 1.0),
+                                         llmsched.Call("m", 2.0, 1.5, 2.0, 150.0, 0.0, 150.0, 3.0)])
+
     def test_history(self):
         text = (RUNS / "tree_of_thoughts__tot.jsonl").read_bytes()
         with llmsched.History("tree_of_thoughts__tot", text) as history:

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The search as a whole: prices and a plan in turn, bounds, then the tree.
+ */
+#include "place/search.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Options looked at while prices are sought, and what that is bounded by. */
+static const double PRICING_WORK = 4e7;
+enum { LEAST_ROUNDS = 60, MOST_ROUNDS = 900, TURNS = 6 };
+
+typedef struct solver {
+    lls_search search;
+    lls_pricing pricing;
+    lls_proposal draft;
+    double alone, capacity, bound;
+    const char *why; /* not proved */
+} solver;
+
+static double highest(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static void raise_bound(solver *s, double bound)
+{
+    s->bound = highest(s->bound, bound);
+    s->search.bound = s->bound;
+}
+
+static uint32_t rounds_of(const lls_search *search)
+{
+    double work = (double)search->option_count + 16.0 * (double)search->need_count +
+                  (double)search->need_count * (double)search->need_count / 16.0;
+    double rounds = PRICING_WORK / (work + 1.0);
+    return rounds < LEAST_ROUNDS  ? LEAST_ROUNDS
+           : rounds > MOST_ROUNDS ? MOST_ROUNDS
+                                  : (uint32_t)rounds;
+}
+
+static bool is_done(const solver *s)
+{
+    const lls_incumbent *best = &s->search.best;
+    return s->search.stopped || (s->search.first_suffices && best->found) ||
+           (best->found && lls_is_within(best->objective, s->bound));
+}
+
+/* Prices lead to plans, and plans to what prices aim at. false: no memory. */
+static bool price_and_draft(solver *s)
+{
+    uint32_t rounds = rounds_of(&s->search) / TURNS;
+    for (uint32_t turn = 0; turn < TURNS && !is_done(s); turn++) {
+        double target = s->search.best.found
+                            ? s->search.best.objective
+                            : s->pricing.best.bound + 0.1 * fabs(s->pricing.best.bound) + 1e-6;
+        if (turn > 0)
+            lls_pricing_improve(&s->pricing, target, rounds);
+        raise_bound(s, s->pricing.best.bound);
+        if (lls_proposal_make(&s->draft, &s->pricing.best) &&
+            !lls_proposal_polish(&s->draft, &s->pricing.best))
+            return false;
+        lls_search_visit(&s->search, 1);
+    }
+    return true;
+}
+
+static bool bound_by_knapsacks(solver *s)
+{
+    s->capacity = s->alone;
+    for (uint32_t r = LLS_BY_SHARE; r <= LLS_BY_BANDWIDTH; r++)
+        if (!lls_knapsack_bound(&s->search, &s->pricing.best, r, &s->capacity))
+            return false;
+    raise_bound(s, s->capacity);
+    double bound = s->bound;
+    if (!lls_knapsack_bound(&s->search, &s->pricing.best, LLS_BY_PRICE, &bound))
+        return false;
+    raise_bound(s, bound);
+    return true;
+}
+
+/* What is not there yet can be ended. */
+static void link_parts(solver *s)
+{
+    s->pricing.search = &s->search;
+    s->pricing.times.search = &s->search;
+    s->draft.search = &s->search;
+    s->draft.times.search = &s->search;
+    s->draft.packing.search = &s->search;
+    s->draft.spare.search = &s->search;
+}
+
+static bool solver_init(solver *s)
+{
+    return lls_pricing_init(&s->pricing, &s->search) && lls_proposal_init(&s->draft, &s->search);
+}
+
+static bool run(solver *s)
+{
+    s->alone = lls_times_sum(&s->draft.times);
+    raise_bound(s, s->alone);
+    if (!price_and_draft(s) || !bound_by_knapsacks(s))
+        return false;
+    s->why = "";
+    return s->search.stopped || lls_branch(&s->search, &s->pricing.best, &s->why);
+}
+
+/* --- the solution ---------------------------------------------------------------------------- */
+
+static llmsched_status fill_placement(const lls_search *search, lls_placement *placement)
+{
+    const lls_place_problem *problem = search->problem;
+    uint32_t entries = 0;
+    for (uint32_t m = 0; m < problem->menu_count; m++)
+        entries += search->options[search->best.choice[m]].slots;
+    placement->choice = lls_calloc(search->context, problem->menu_count, sizeof *placement->choice);
+    placement->gpus = lls_calloc(search->context, entries, sizeof *placement->gpus);
+    if (placement->choice == NULL || placement->gpus == NULL)
+        return LLMSCHED_ERROR_MEMORY;
+    for (uint32_t m = 0; m < problem->menu_count; m++) {
+        const lls_option *o = &search->options[search->best.choice[m]];
+        placement->choice[m] = o->item;
+        for (uint32_t r = 0; r < o->replicas; r++)
+            for (uint32_t i = 0; i < o->tp; i++)
+                placement->gpus[placement->gpu_entries++] =
+                    search->layout.gpus[search->best.places[search->place_starts[m] + r] + i];
+    }
+    return LLMSCHED_OK;
+}
+
+static llmsched_status fill_solution(const solver *s, lls_solution *solution)
+{
+    const lls_incumbent *best = &s->search.best;
+    solution->objective = best->objective;
+    solution->total_share = best->share;
+    solution->touched_gpus = best->touched;
+    solution->moved_replicas = best->moves;
+    solution->proved = *s->why == '\0' && !s->search.stopped;
+    solution->bound = solution->proved || s->bound > best->objective ? best->objective : s->bound;
+    const char *why = s->search.stopped ? "the search was stopped" : s->why;
+    snprintf(solution->reason, sizeof solution->reason, "%s", why);
+    return fill_placement(&s->search, &solution->placement);
+}
+
+static llmsched_status conclude(solver *s, lls_solution *solution, llmsched_error *err)
+{
+    solution->alone_bound = s->alone;
+    solution->capacity_bound = s->capacity;
+    solution->bound = s->bound;
+    solution->nodes = s->search.nodes;
+    if (!s->search.best.found && s->search.stopped)
+        return lls_fail(err, LLMSCHED_ERROR_CALLBACK,
+                        "the progress callback ended the search before there was a plan");
+    if (!s->search.best.found)
+        return LLMSCHED_NONE;
+    return fill_solution(s, solution);
+}
+
+llmsched_status lls_solve(const lls_place_problem *problem, const lls_solve_options *options,
+                          lls_solution *solution, llmsched_error *err)
+{
+    solver s = {.why = ""};
+    lls_solution found = {0};
+    uint32_t empty;
+    llmsched_status status = lls_search_init(&s.search, problem, &empty);
+    s.search.budget = options->node_budget;
+    s.search.progress = options->progress;
+    s.search.progress_user = options->progress_user;
+    link_parts(&s);
+    if (status == LLMSCHED_OK)
+        status = solver_init(&s) && run(&s) ? conclude(&s, &found, err) : LLMSCHED_ERROR_MEMORY;
+    lls_proposal_finish(&s.draft);
+    lls_pricing_finish(&s.pricing);
+    lls_search_finish(&s.search);
+    if (status != LLMSCHED_OK && status != LLMSCHED_NONE)
+        lls_solution_finish(problem->context, &found);
+    else
+        *solution = found;
+    return status == LLMSCHED_ERROR_MEMORY ? lls_fail_memory(err) : status;
+}
+
+void lls_solution_finish(const llmsched_context *context, lls_solution *solution)
+{
+    lls_free(context, solution->placement.choice);
+    lls_free(context, solution->placement.gpus);
+    solution->placement = (lls_placement){0};
+}
