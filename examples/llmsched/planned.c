@@ -48,11 +48,6 @@ bool models_add(llmsched_planner *planner, const char *path, struct problem *pro
     return add_document(planner, path, llmsched_planner_read_models, problem);
 }
 
-bool apps_add(llmsched_planner *planner, const char *path, struct problem *problem)
-{
-    return add_document(planner, path, llmsched_planner_read_apps, problem);
-}
-
 static bool read_plan(struct planned *planned, const char *path, struct problem *problem)
 {
     char *text;

@@ -17,8 +17,6 @@ struct planned {
 bool cluster_add(llmsched_planner *planner, const char *cluster, struct problem *problem);
 /* Adds the models of a file. */
 bool models_add(llmsched_planner *planner, const char *path, struct problem *problem);
-/* Adds the applications of a file. */
-bool apps_add(llmsched_planner *planner, const char *path, struct problem *problem);
 
 struct planned_files {
     const char *plan, *cluster, *models;
