@@ -33,12 +33,12 @@ typedef struct mesh {
 
 typedef struct mux {
     const llmsched_planner *planner;
+    const lls_cluster *cluster;
     const lls_demands *demands;
     tenant *tenants; /* by falling rate * size */
     uint32_t tenant_count;
     mesh *meshes;
     uint32_t mesh_count;
-    lls_cluster cluster; /* its GPUs by domain, then position */
 } mux;
 
 /* --- the estimator ------------------------------------------------------------------ */
@@ -157,7 +157,7 @@ static bool place_tenant(mux *x, uint32_t i)
 
 static void add_mesh(mux *x, uint32_t domain, uint32_t position, uint32_t log_size)
 {
-    const uint32_t *gpus = x->cluster.ordered + x->cluster.domain_start[domain] + position;
+    const uint32_t *gpus = x->cluster->ordered + x->cluster->domain_start[domain] + position;
     const lls_gpu *first = &x->planner->gpus[gpus[0]];
     mesh m = {.domain = domain,
               .position = position,
@@ -241,7 +241,7 @@ static llmsched_status try_splits(mux *x, lls_mux_placement *placement, llmsched
     if (sizes == NULL)
         return lls_fail_memory(err);
     for (uint32_t d = 0; d < x->planner->domain_count; d++)
-        sizes[d] = x->cluster.domain_start[d + 1] - x->cluster.domain_start[d];
+        sizes[d] = x->cluster->domain_start[d + 1] - x->cluster->domain_start[d];
     bool ok = lls_splits_init(&splits, context, sizes, x->planner->domain_count);
     lls_free(context, sizes);
     if (!ok)
@@ -258,36 +258,27 @@ static llmsched_status try_splits(mux *x, lls_mux_placement *placement, llmsched
     return found ? LLMSCHED_OK : LLMSCHED_NONE;
 }
 
-static llmsched_status place_all(mux *x, lls_mux_placement *placement, llmsched_error *err)
+llmsched_status lls_mux_place(const lls_cluster *cluster, const lls_demands *demands,
+                              lls_mux_placement *placement, llmsched_error *err)
 {
-    const llmsched_context *context = x->planner->context;
-    x->tenants = lls_calloc(context, x->planner->model_count, sizeof *x->tenants);
-    x->meshes = lls_calloc(context, x->planner->gpu_count, sizeof *x->meshes);
-    placement->guests = lls_calloc(context, x->planner->model_count, sizeof *placement->guests);
-    llmsched_status status = LLMSCHED_ERROR_MEMORY;
-    if (x->tenants != NULL && x->meshes != NULL && placement->guests != NULL) {
-        list_tenants(x);
-        status = try_splits(x, placement, err);
-    } else {
-        lls_fail_memory(err);
-    }
-    lls_free(context, x->tenants);
-    lls_free(context, x->meshes);
-    return status;
-}
-
-llmsched_status lls_mux_place(const llmsched_planner *planner, uint32_t gpu_count,
-                              const lls_demands *demands, lls_mux_placement *placement,
-                              llmsched_error *err)
-{
-    mux x = {.planner = planner, .demands = demands};
+    const llmsched_planner *planner = cluster->planner;
+    const llmsched_context *context = planner->context;
+    mux x = {.planner = planner, .demands = demands, .cluster = cluster};
     *placement = (lls_mux_placement){0};
-    if (!lls_cluster_init(&x.cluster, planner, gpu_count))
-        return lls_fail_memory(err);
-    llmsched_status status = place_all(&x, placement, err);
-    lls_cluster_finish(&x.cluster);
+    x.tenants = lls_calloc(context, planner->model_count, sizeof *x.tenants);
+    x.meshes = lls_calloc(context, planner->gpu_count, sizeof *x.meshes);
+    placement->guests = lls_calloc(context, planner->model_count, sizeof *placement->guests);
+    llmsched_status status;
+    if (x.tenants != NULL && x.meshes != NULL && placement->guests != NULL) {
+        list_tenants(&x);
+        status = try_splits(&x, placement, err);
+    } else {
+        status = lls_fail_memory(err);
+    }
+    lls_free(context, x.tenants);
+    lls_free(context, x.meshes);
     if (status != LLMSCHED_OK)
-        lls_mux_finish(planner->context, placement);
+        lls_mux_finish(context, placement);
     return status;
 }
 

@@ -17,10 +17,9 @@ typedef struct lls_mux_placement {
     double throughput; /* estimated, calls per second of all models */
 } lls_mux_placement;
 
-/* On the first so many GPUs. LLMSCHED_NONE: no split has room for every model. */
-llmsched_status lls_mux_place(const llmsched_planner *planner, uint32_t gpu_count,
-                              const lls_demands *demands, lls_mux_placement *placement,
-                              llmsched_error *err);
+/* LLMSCHED_NONE: no split has room for every model. */
+llmsched_status lls_mux_place(const lls_cluster *cluster, const lls_demands *demands,
+                              lls_mux_placement *placement, llmsched_error *err);
 void lls_mux_finish(const llmsched_context *context, lls_mux_placement *placement);
 
 #endif

@@ -1,79 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A plan of what a rival has chosen: its items take the place of the menus, and are not searched. */
+/* Plans that are put together and predicted, not searched for; nothing is known of their gap. */
 #include "place/rivals/rival.h"
 
-#include <math.h>
+#include <stdio.h>
 
-/* The latency of an item that may be overloaded. false: no memory. */
-static bool measure(const lls_instance *instance, lls_item *item, uint32_t model)
+llmsched_status lls_rival_init(lls_rival *rival, const llmsched_planner *planner,
+                               const lls_planning *planning, llmsched_error *err)
 {
-    const lls_config *config = &instance->planner->models[model].configs[item->config];
-    lls_service service;
-    if (!lls_service_init(&service, instance->planner->context, config,
-                          &instance->demands.models[model]))
-        return false;
-    item->capacity = item->replicas * service.saturation;
-    item->latency = INFINITY;
-    bool ok = service.load >= item->capacity ||
-              lls_call_latency(&service, item->replicas, &item->latency);
-    lls_service_finish(&service);
-    return ok;
+    lls_planning bare = *planning;
+    bare.without_menus = true;
+    *rival = (lls_rival){.planning = planning};
+    llmsched_status status = lls_instance_init(&rival->instance, planner, &bare, err);
+    if (status != LLMSCHED_OK)
+        return status;
+    if (!lls_cluster_init(&rival->cluster, planner, planning->gpu_count)) {
+        lls_instance_finish(&rival->instance);
+        return lls_fail_memory(err);
+    }
+    status = lls_plan_new(planner, planning->name, &rival->plan, err);
+    if (status != LLMSCHED_OK) {
+        lls_cluster_finish(&rival->cluster);
+        lls_instance_finish(&rival->instance);
+    }
+    return status;
 }
 
-bool lls_rival_fix(lls_instance *instance, const uint32_t *configs, const uint32_t *replicas)
+llmsched_status lls_rival_add(lls_rival *rival, uint32_t model, uint32_t config,
+                              const uint32_t *gpus, llmsched_error *err)
 {
-    const llmsched_planner *planner = instance->planner;
-    for (uint32_t k = 0; k < instance->problem.menu_count; k++) {
-        lls_menu *menu = &instance->problem.menus[k];
-        const lls_model *model = &planner->models[menu->model];
-        const lls_config *config = &model->configs[configs[menu->model]];
-        lls_item *item = lls_calloc(planner->context, 1, sizeof *item);
-        if (item == NULL)
-            return false;
-        *item = (lls_item){.share = config->share,
-                           .memory = lls_replica_bytes(model, config->tp, config->max_batch,
-                                                       instance->demands.models[menu->model].tokens),
-                           .bandwidth = config->bandwidth,
-                           .config = configs[menu->model],
-                           .kind = config->kind,
-                           .tp = config->tp,
-                           .replicas = replicas[menu->model],
-                           .batch = config->max_batch};
-        lls_free(planner->context, menu->items);
-        menu->items = item;
-        menu->count = 1;
-        if (!measure(instance, item, menu->model))
-            return false;
-    }
-    return true;
+    const llmsched_planner *planner = rival->instance.planner;
+    llmsched_plan_model numbers = {.batch = planner->models[model].configs[config].max_batch};
+    llmsched_status status =
+        lls_plan_add_model(rival->plan, planner, model, config, &numbers,
+                           rival->instance.demands.models[model].context, err);
+    return status == LLMSCHED_OK ? lls_plan_add_replica(rival->plan, gpus, err) : status;
 }
 
-uint32_t *lls_rival_gpus(const lls_instance *instance, uint32_t *entries)
+void lls_rival_refuse(lls_rival *rival, uint32_t binding, const char *reason, const char *lift)
 {
-    *entries = 0;
-    for (uint32_t k = 0; k < instance->problem.menu_count; k++) {
-        const lls_item *item = &instance->problem.menus[k].items[0];
-        *entries += item->tp * item->replicas;
-    }
-    return lls_calloc(instance->planner->context, *entries, sizeof(uint32_t));
+    rival->plan->info.status = LLMSCHED_PLAN_INFEASIBLE;
+    rival->plan->info.binding = binding;
+    snprintf(rival->plan->reason, sizeof rival->plan->reason, "%s", reason);
+    snprintf(rival->plan->lift, sizeof rival->plan->lift, "%s", lift);
 }
 
-llmsched_status lls_rival_plan(const lls_instance *instance, const lls_planning *planning,
-                               uint32_t *gpus, uint32_t entries, llmsched_plan **plan,
-                               llmsched_error *err)
+static llmsched_status predict(lls_rival *rival, llmsched_error *err)
 {
-    const llmsched_context *context = instance->planner->context;
-    lls_solution solution = {.placement = {.gpus = gpus, .gpu_entries = entries},
-                             .reason = "this planner does not search for the best"};
-    solution.placement.choice =
-        lls_calloc(context, instance->problem.menu_count, sizeof(uint32_t));
-    llmsched_status status = LLMSCHED_ERROR_MEMORY;
-    if (solution.placement.choice == NULL) {
-        lls_fail_memory(err);
-    } else {
-        solution.objective = lls_objective(&instance->problem, solution.placement.choice);
-        status = lls_plan_make(instance, planning, &solution, plan, err);
-    }
-    lls_solution_finish(context, &solution);
+    llmsched_plan *plan = rival->plan;
+    snprintf(plan->reason, sizeof plan->reason, "this planner does not search for the best");
+    plan->info.gap = LLS_PLACE_MOST;
+    return lls_plan_predict(plan, &rival->instance, rival->planning->rate_factor, err);
+}
+
+llmsched_status lls_rival_finish(lls_rival *rival, llmsched_status status, llmsched_plan **plan,
+                                 llmsched_error *err)
+{
+    if (status == LLMSCHED_OK && rival->plan->info.status != LLMSCHED_PLAN_INFEASIBLE)
+        status = predict(rival, err);
+    if (status == LLMSCHED_OK)
+        *plan = rival->plan;
+    else
+        llmsched_plan_release(rival->plan);
+    lls_cluster_finish(&rival->cluster);
+    lls_instance_finish(&rival->instance);
     return status;
 }

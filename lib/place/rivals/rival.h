@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A plan of what a rival has chosen: one configuration of each model, and GPUs for its replicas. */
+/* What plans of rivals have in common: they are put together and predicted, not searched for. */
 #ifndef LLS_PLACE_RIVAL_H
 #define LLS_PLACE_RIVAL_H
 
 #include "place/internal.h"
 
-/*
- * Replaces every menu of an instance by one item: the model's configuration in so many replicas,
- * whose latency is infinite where they are overloaded. configs and replicas are by model of the
- * planner. false: no memory.
- */
-bool lls_rival_fix(lls_instance *instance, const uint32_t *configs, const uint32_t *replicas);
-/* Room for the GPUs of the fixed items' replicas, in the order of the menus; *entries: how many. */
-uint32_t *lls_rival_gpus(const lls_instance *instance, uint32_t *entries);
-/* The plan of the fixed items on these GPUs, which it takes over. */
-llmsched_status lls_rival_plan(const lls_instance *instance, const lls_planning *planning,
-                               uint32_t *gpus, uint32_t entries, llmsched_plan **plan,
-                               llmsched_error *err);
+typedef struct lls_rival {
+    const lls_planning *planning;
+    lls_instance instance; /* without menus */
+    lls_cluster cluster;
+    llmsched_plan *plan;
+} lls_rival;
+
+/* An empty plan. */
+llmsched_status lls_rival_init(lls_rival *rival, const llmsched_planner *planner,
+                               const lls_planning *planning, llmsched_error *err);
+/* The model of the planner, on as many of these GPUs as the configuration's tp. */
+llmsched_status lls_rival_add(lls_rival *rival, uint32_t model, uint32_t config,
+                              const uint32_t *gpus, llmsched_error *err);
+/* There is no plan. */
+void lls_rival_refuse(lls_rival *rival, uint32_t binding, const char *reason, const char *lift);
+/* Predicts what was put together and hands it out, where status is LLMSCHED_OK; ends the rival
+ * either way. */
+llmsched_status lls_rival_finish(lls_rival *rival, llmsched_status status, llmsched_plan **plan,
+                                 llmsched_error *err);
 
 #endif

@@ -26,26 +26,21 @@ static uint32_t least_tp(lls_cluster *cluster, const lls_model *model, double to
     return best;
 }
 
-uint32_t *lls_whole_configs(const llmsched_planner *planner, const lls_planning *planning,
-                            const lls_demands *demands, uint32_t *misfit)
+uint32_t *lls_whole_configs(lls_rival *rival, uint32_t *misfit)
 {
-    lls_cluster cluster;
+    const llmsched_planner *planner = rival->instance.planner;
+    const lls_demand *demands = rival->instance.demands.models;
     uint32_t *configs = lls_calloc(planner->context, planner->model_count, sizeof *configs);
-    bool ok = configs != NULL && lls_cluster_init(&cluster, planner, planning->gpu_count);
-    if (!ok) {
-        lls_free(planner->context, configs);
-        return NULL;
-    }
+    bool ok = configs != NULL;
     *misfit = LLS_NONE32;
-    for (uint32_t m = 0; m < planner->model_count; m++) {
-        bool wanted = demands->models[m].load > 0.0;
-        configs[m] =
-            wanted ? least_tp(&cluster, &planner->models[m], demands->models[m].tokens, &ok)
-                   : LLS_NONE32;
-        if (wanted && configs[m] == LLS_NONE32 && *misfit == LLS_NONE32)
+    for (uint32_t m = 0; ok && m < planner->model_count; m++) {
+        configs[m] = LLS_NONE32;
+        if (demands[m].load <= 0.0)
+            continue;
+        configs[m] = least_tp(&rival->cluster, &planner->models[m], demands[m].tokens, &ok);
+        if (configs[m] == LLS_NONE32 && *misfit == LLS_NONE32)
             *misfit = m;
     }
-    lls_cluster_finish(&cluster);
     if (!ok) {
         lls_free(planner->context, configs);
         return NULL;
@@ -53,12 +48,11 @@ uint32_t *lls_whole_configs(const llmsched_planner *planner, const lls_planning 
     return configs;
 }
 
-llmsched_status lls_whole_refuse(const llmsched_planner *planner, const lls_planning *planning,
-                                 uint32_t model, llmsched_plan **plan, llmsched_error *err)
+void lls_whole_refuse(lls_rival *rival, uint32_t model)
 {
     char reason[160];
-    snprintf(reason, sizeof reason, "no configuration of model \"%.60s\" fits whole GPUs",
-             planner->models[model].name);
-    return lls_plan_refuse(planner, planning, LLMSCHED_BINDING_MEMORY, reason,
-                           "a configuration of share 1 on more, or larger, GPUs", plan, err);
+    snprintf(reason, sizeof reason, "no configuration of model %.60s fits whole GPUs",
+             rival->instance.planner->models[model].name);
+    lls_rival_refuse(rival, LLMSCHED_BINDING_MEMORY, reason,
+                     "a configuration of share 1 on more GPUs, or on larger ones");
 }
