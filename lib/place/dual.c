@@ -15,12 +15,21 @@ typedef struct prober {
     llmsched_plan *best; /* of the last probe that had a plan */
 } prober;
 
+/* A rival's plan need not keep up with what it was made for. */
+static bool keeps_up(const llmsched_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->info.model_count; i++)
+        if (plan->models[i].call_latency_s >= LLS_PLACE_OVERLOADED)
+            return false;
+    return plan->info.status != LLMSCHED_PLAN_INFEASIBLE;
+}
+
 /* *there: whether there is a plan, which is then kept. */
 static llmsched_status probe(prober *p, bool *there, llmsched_error *err)
 {
     llmsched_plan *plan = NULL;
     llmsched_status status = p->method->plan(p->planner, &p->planning, &plan, err);
-    *there = status == LLMSCHED_OK && plan->info.status != LLMSCHED_PLAN_INFEASIBLE;
+    *there = status == LLMSCHED_OK && keeps_up(plan);
     if (*there) {
         llmsched_plan_release(p->best);
         p->best = plan;

@@ -442,10 +442,10 @@ uint32_t lls_slots_hold(const lls_slots *slots, double share, double bytes, doub
 
 /* Least r with load / r <= utilisation * saturation; LLS_NONE32: none that can be counted. */
 uint32_t lls_least_replicas(double load, double saturation, double utilisation);
-/* Of a model with demand. The items are the caller's to free; there may be none. false: no
- * memory. */
-bool lls_menu_init(lls_menu *menu, lls_cluster *cluster, uint32_t model, const lls_demand *demand,
-                   double utilisation);
+/* Of a model with demand, by its configuration `only`, or any for LLS_NONE32. The items are the
+ * caller's to free; there may be none. false: no memory. */
+bool lls_menu_init(lls_menu *menu, lls_cluster *cluster, uint32_t model, uint32_t only,
+                   const lls_demand *demand, double utilisation);
 
 /* --- problem.c --------------------------------------------------------------------------- */
 
@@ -460,6 +460,7 @@ typedef struct lls_planning {
     const char *name;      /* of the method with its options, as it was asked for */
     const char *arguments; /* what stands behind the colon; "" */
     bool without_menus;    /* of a method that has no use for them */
+    const uint32_t *only;  /* of each model, the one configuration to use; NULL: any */
 } lls_planning;
 
 /* The problem, and what it points to. */
@@ -515,6 +516,16 @@ typedef struct lls_method {
 
 /* By the name before the colon; NULL: there is none. */
 const lls_method *lls_method_find(const char *name);
+
+/* A number that a method may be given behind the colon, as in "k8s:target=0.5,start=10". */
+typedef struct lls_method_option {
+    const char *name;
+    double minimum, maximum;
+    double *value; /* the default before */
+} lls_method_option;
+
+llmsched_status lls_method_options(const lls_planning *planning, const lls_method_option *options,
+                                   uint32_t count, llmsched_error *err);
 
 /* --- planning.c
  * ------------------------------------------------------------------------------------ */

@@ -156,11 +156,9 @@ llmsched_status lls_plan_by_search(const llmsched_planner *planner, const lls_pl
 {
     lls_instance in;
     llmsched_plan *made = NULL;
-    if (planning->arguments[0] != '\0')
-        return lls_fail(err, LLMSCHED_ERROR_INVALID,
-                        "options: planner: \"llmsched\" has no option \"%.60s\"",
-                        planning->arguments);
-    llmsched_status status = lls_instance_init(&in, planner, planning, err);
+    llmsched_status status = lls_method_options(planning, NULL, 0, err);
+    if (status == LLMSCHED_OK)
+        status = lls_instance_init(&in, planner, planning, err);
     if (status != LLMSCHED_OK)
         return status;
     status = lls_plan_new(planner, planning->name, &made, err);

@@ -9,7 +9,7 @@
 /* --- menus ------------------------------------------------------------------------------ */
 
 /* Menus without items where there is no cluster. */
-static bool make_menus(lls_instance *in, lls_cluster *cluster, double utilisation)
+static bool make_menus(lls_instance *in, lls_cluster *cluster, const lls_planning *planning)
 {
     const llmsched_planner *planner = in->planner;
     in->menu_of = lls_calloc(planner->context, planner->model_count, sizeof *in->menu_of);
@@ -22,8 +22,9 @@ static bool make_menus(lls_instance *in, lls_cluster *cluster, double utilisatio
             continue;
         lls_menu *menu = &in->problem.menus[in->problem.menu_count];
         *menu = (lls_menu){.model = m, .name = planner->models[m].name};
-        if (cluster != NULL &&
-            !lls_menu_init(menu, cluster, m, &in->demands.models[m], utilisation))
+        uint32_t only = planning->only != NULL ? planning->only[m] : LLS_NONE32;
+        if (cluster != NULL && !lls_menu_init(menu, cluster, m, only, &in->demands.models[m],
+                                              planning->max_utilisation))
             return false;
         in->menu_of[m] = in->problem.menu_count++;
     }
@@ -244,10 +245,10 @@ llmsched_status lls_instance_init(lls_instance *in, const llmsched_planner *plan
                                       .domain_count = planner->domain_count,
                                       .move_cost = planning->move_cost,
                                       .kind_names = (const char *const *)planner->kinds};
-    bool ok = planning->without_menus ? make_menus(in, NULL, 0.0)
+    bool ok = planning->without_menus ? make_menus(in, NULL, planning)
                                       : lls_cluster_init(&cluster, planner, planning->gpu_count);
     if (ok && !planning->without_menus) {
-        ok = make_menus(in, &cluster, planning->max_utilisation);
+        ok = make_menus(in, &cluster, planning);
         lls_cluster_finish(&cluster);
     }
     ok = ok && make_apps(in);

@@ -84,9 +84,8 @@ static void refuse(starter *s)
         snprintf(lift, sizeof lift, "%u more GPUs", (unsigned)(wanted - there));
     else
         snprintf(lift, sizeof lift, "more GPUs of their kinds side by side in one domain");
-    lls_rival_refuse(&s->rival,
-                     wanted > there ? LLMSCHED_BINDING_SHARE : LLMSCHED_BINDING_DOMAIN, reason,
-                     lift);
+    lls_rival_refuse(&s->rival, wanted > there ? LLMSCHED_BINDING_SHARE : LLMSCHED_BINDING_DOMAIN,
+                     reason, lift);
 }
 
 static llmsched_status start(starter *s, llmsched_error *err)

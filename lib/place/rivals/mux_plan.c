@@ -10,8 +10,8 @@ static llmsched_status add_guests(lls_rival *rival, const lls_mux_placement *pla
     llmsched_status status = LLMSCHED_OK;
     for (uint32_t i = 0; status == LLMSCHED_OK && i < placement->count; i++) {
         const lls_mux_guest *guest = &placement->guests[i];
-        const uint32_t *gpus = rival->cluster.ordered +
-                               rival->cluster.domain_start[guest->domain] + guest->position;
+        const uint32_t *gpus =
+            rival->cluster.ordered + rival->cluster.domain_start[guest->domain] + guest->position;
         status = lls_rival_add(rival, guest->model, guest->config, gpus, err);
     }
     return status;

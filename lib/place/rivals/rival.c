@@ -30,9 +30,8 @@ llmsched_status lls_rival_add(lls_rival *rival, uint32_t model, uint32_t config,
 {
     const llmsched_planner *planner = rival->instance.planner;
     llmsched_plan_model numbers = {.batch = planner->models[model].configs[config].max_batch};
-    llmsched_status status =
-        lls_plan_add_model(rival->plan, planner, model, config, &numbers,
-                           rival->instance.demands.models[model].context, err);
+    llmsched_status status = lls_plan_add_model(rival->plan, planner, model, config, &numbers,
+                                                rival->instance.demands.models[model].context, err);
     return status == LLMSCHED_OK ? lls_plan_add_replica(rival->plan, gpus, err) : status;
 }
 
