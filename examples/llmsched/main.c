@@ -9,9 +9,9 @@
 #include "io.h"
 #include "options.h"
 
-static const struct command *const COMMANDS[] = {&COMMAND_COMPARE,  &COMMAND_LEARN,
-                                                 &COMMAND_SIMULATE, &COMMAND_QUERY,
-                                                 &COMMAND_PREDICT,  &COMMAND_GENERATE};
+static const struct command *const COMMANDS[] = {
+    &COMMAND_COMPARE, &COMMAND_LEARN,    &COMMAND_SIMULATE, &COMMAND_QUERY,
+    &COMMAND_PREDICT, &COMMAND_GENERATE, &COMMAND_PLAN};
 
 static void print_help(void)
 {

@@ -41,6 +41,6 @@ bool options_parse(const struct command *command, const struct option *options, 
                    int argc, char **argv, bool *helped, struct problem *problem);
 
 extern const struct command COMMAND_LEARN, COMMAND_QUERY, COMMAND_SIMULATE, COMMAND_COMPARE,
-    COMMAND_GENERATE, COMMAND_PREDICT;
+    COMMAND_GENERATE, COMMAND_PREDICT, COMMAND_PLAN;
 
 #endif
