@@ -9,7 +9,7 @@
 
 /* Options looked at while prices are sought, and what that is bounded by. */
 static const double PRICING_WORK = 4e7;
-enum { LEAST_ROUNDS = 60, MOST_ROUNDS = 900, TURNS = 6 };
+enum { LEAST_ROUNDS = 20, MOST_ROUNDS = 900, MOST_WANDERING = 2000000 };
 
 typedef struct solver {
     lls_search search;
@@ -32,8 +32,9 @@ static void raise_bound(solver *s, double bound)
 
 static uint32_t rounds_of(const lls_search *search)
 {
-    double work = (double)search->option_count + 16.0 * (double)search->need_count +
-                  (double)search->need_count * (double)search->need_count / 16.0;
+    double rows = (double)search->problem->menu_count + (double)search->tariff_count;
+    double work =
+        (double)search->option_count + 0.2 * rows * rows * (double)search->problem->menu_count;
     double rounds = PRICING_WORK / (work + 1.0);
     return rounds < LEAST_ROUNDS  ? LEAST_ROUNDS
            : rounds > MOST_ROUNDS ? MOST_ROUNDS
@@ -47,23 +48,36 @@ static bool is_done(const solver *s)
            (best->found && lls_is_within(best->objective, s->bound));
 }
 
-/* Prices lead to plans, and plans to what prices aim at. false: no memory. */
+/* A plan at the prices of the first guess, then at the best. false: no memory. */
 static bool price_and_draft(solver *s)
 {
-    uint32_t rounds = rounds_of(&s->search) / TURNS;
-    for (uint32_t turn = 0; turn < TURNS && !is_done(s); turn++) {
-        double target = s->search.best.found
-                            ? s->search.best.objective
-                            : s->pricing.best.bound + 0.1 * fabs(s->pricing.best.bound) + 1e-6;
+    for (uint32_t turn = 0; turn < 2 && !is_done(s); turn++) {
         if (turn > 0)
-            lls_pricing_improve(&s->pricing, target, rounds);
+            lls_pricing_improve(&s->pricing, rounds_of(&s->search));
         raise_bound(s, s->pricing.best.bound);
-        if (lls_proposal_make(&s->draft, &s->pricing.best) &&
-            !lls_proposal_polish(&s->draft, &s->pricing.best))
-            return false;
+        bool fits = lls_proposal_make(&s->draft, &s->pricing.best);
         lls_search_visit(&s->search, 1);
+        if (fits && !lls_proposal_polish(&s->draft, &s->pricing.best, 0))
+            return false;
     }
     return true;
+}
+
+/* The tree with a part of the budget, where that is enough; else plans near the best, then the tree
+ * with the rest. */
+static bool branch(solver *s)
+{
+    uint64_t whole = s->search.budget;
+    s->search.budget = s->search.nodes + whole / 8;
+    bool ok = lls_branch(&s->search, &s->pricing.best, &s->why);
+    s->search.budget = whole;
+    if (!ok || *s->why == '\0' || s->search.stopped)
+        return ok;
+    uint64_t until = whole / 5 * 3 < MOST_WANDERING ? whole / 5 * 3 : MOST_WANDERING;
+    if (lls_proposal_make(&s->draft, &s->pricing.best) &&
+        !lls_proposal_polish(&s->draft, &s->pricing.best, s->search.nodes + until))
+        return false;
+    return lls_branch(&s->search, &s->pricing.best, &s->why);
 }
 
 static bool bound_by_knapsacks(solver *s)
@@ -103,7 +117,7 @@ static bool run(solver *s)
     if (!price_and_draft(s) || !bound_by_knapsacks(s))
         return false;
     s->why = "";
-    return s->search.stopped || lls_branch(&s->search, &s->pricing.best, &s->why);
+    return s->search.stopped || branch(s);
 }
 
 /* --- the solution ---------------------------------------------------------------------------- */
