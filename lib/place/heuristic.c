@@ -56,6 +56,7 @@ bool lls_proposal_init(lls_proposal *draft, lls_search *search)
 void lls_proposal_finish(lls_proposal *draft)
 {
     lls_free(draft->search->context, draft->choice);
+    draft->choice = NULL;
     lls_times_finish(&draft->times);
     lls_packing_finish(&draft->packing);
     lls_packing_finish(&draft->spare);
@@ -80,6 +81,8 @@ bool lls_search_offer(lls_search *search, const lls_packing *packing, lls_times 
 {
     const lls_place_problem *problem = search->problem;
     lls_incumbent offer = {.found = true, .touched = packing->touched};
+    if (search->stopped)
+        return false;
     for (uint32_t m = 0; m < problem->menu_count; m++) {
         lls_times_set(times, m, packing->options[m]);
         offer.share += search->options[packing->options[m]].total_share;

@@ -449,4 +449,5 @@ void lls_pricing_finish(lls_pricing *p)
         lls_master_finish(p->master);
     lls_free(context, p->master);
     *p = (lls_pricing){.search = p->search};
+    p->times.search = p->search;
 }

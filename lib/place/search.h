@@ -284,4 +284,12 @@ bool lls_proposal_polish(lls_proposal *draft, const lls_prices *prices, uint64_t
  * false: no memory. */
 bool lls_branch(lls_search *search, const lls_prices *prices, const char **why);
 
+/* --- solve.c and shortage.c ------------------------------------------------------------------ */
+
+/* lls_solve() that does not explain why there is no plan: `proved` says whether that is certain. */
+llmsched_status lls_solve_once(const lls_place_problem *problem, const lls_solve_options *options,
+                               bool first_suffices, lls_solution *solution, llmsched_error *err);
+/* Fills in binding, reason and lift of a problem without a plan; LLMSCHED_ERROR_MEMORY. */
+llmsched_status lls_shortage_explain(const lls_place_problem *problem, lls_solution *solution);
+
 #endif

@@ -16,7 +16,9 @@ typedef struct solver {
     lls_pricing pricing;
     lls_proposal draft;
     double alone, capacity, bound;
-    const char *why; /* not proved */
+    const char *why;  /* not proved */
+    uint32_t binding; /* what keeps a plan above the fastest items most */
+    uint32_t reserved;
 } solver;
 
 static double highest(double a, double b)
@@ -82,10 +84,17 @@ static bool branch(solver *s)
 
 static bool bound_by_knapsacks(solver *s)
 {
+    static const uint32_t BINDINGS[] = {LLMSCHED_BINDING_SHARE, LLMSCHED_BINDING_MEMORY,
+                                        LLMSCHED_BINDING_BANDWIDTH};
     s->capacity = s->alone;
-    for (uint32_t r = LLS_BY_SHARE; r <= LLS_BY_BANDWIDTH; r++)
+    s->binding = LLMSCHED_BINDING_DOMAIN;
+    for (uint32_t r = LLS_BY_SHARE; r <= LLS_BY_BANDWIDTH; r++) {
+        double before = s->capacity;
         if (!lls_knapsack_bound(&s->search, &s->pricing.best, r, &s->capacity))
             return false;
+        if (lls_is_below(before, s->capacity))
+            s->binding = BINDINGS[r];
+    }
     raise_bound(s, s->capacity);
     double bound = s->bound;
     if (!lls_knapsack_bound(&s->search, &s->pricing.best, LLS_BY_PRICE, &bound))
@@ -150,6 +159,8 @@ static llmsched_status fill_solution(const solver *s, lls_solution *solution)
     solution->total_share = best->share;
     solution->touched_gpus = best->touched;
     solution->moved_replicas = best->moves;
+    bool alone = lls_is_within(best->objective, s->alone);
+    solution->binding = alone ? (uint32_t)LLMSCHED_BINDING_NONE : s->binding;
     solution->proved = *s->why == '\0' && !s->search.stopped;
     solution->bound = solution->proved || s->bound > best->objective ? best->objective : s->bound;
     const char *why = s->search.stopped ? "the search was stopped" : s->why;
@@ -166,13 +177,15 @@ static llmsched_status conclude(solver *s, lls_solution *solution, llmsched_erro
     if (!s->search.best.found && s->search.stopped)
         return lls_fail(err, LLMSCHED_ERROR_CALLBACK,
                         "the progress callback ended the search before there was a plan");
-    if (!s->search.best.found)
+    if (!s->search.best.found) {
+        solution->proved = *s->why == '\0';
         return LLMSCHED_NONE;
+    }
     return fill_solution(s, solution);
 }
 
-llmsched_status lls_solve(const lls_place_problem *problem, const lls_solve_options *options,
-                          lls_solution *solution, llmsched_error *err)
+llmsched_status lls_solve_once(const lls_place_problem *problem, const lls_solve_options *options,
+                               bool first_suffices, lls_solution *solution, llmsched_error *err)
 {
     solver s = {.why = ""};
     lls_solution found = {0};
@@ -181,9 +194,12 @@ llmsched_status lls_solve(const lls_place_problem *problem, const lls_solve_opti
     s.search.budget = options->node_budget;
     s.search.progress = options->progress;
     s.search.progress_user = options->progress_user;
+    s.search.first_suffices = first_suffices;
     link_parts(&s);
     if (status == LLMSCHED_OK)
         status = solver_init(&s) && run(&s) ? conclude(&s, &found, err) : LLMSCHED_ERROR_MEMORY;
+    else
+        found.proved = status == LLMSCHED_NONE;
     lls_proposal_finish(&s.draft);
     lls_pricing_finish(&s.pricing);
     lls_search_finish(&s.search);
@@ -192,6 +208,18 @@ llmsched_status lls_solve(const lls_place_problem *problem, const lls_solve_opti
     else
         *solution = found;
     return status == LLMSCHED_ERROR_MEMORY ? lls_fail_memory(err) : status;
+}
+
+llmsched_status lls_solve(const lls_place_problem *problem, const lls_solve_options *options,
+                          lls_solution *solution, llmsched_error *err)
+{
+    lls_solution found = {0};
+    llmsched_status status = lls_solve_once(problem, options, false, &found, err);
+    if (status == LLMSCHED_NONE && lls_shortage_explain(problem, &found) != LLMSCHED_OK)
+        status = lls_fail_memory(err);
+    if (status == LLMSCHED_OK || status == LLMSCHED_NONE)
+        *solution = found;
+    return status;
 }
 
 void lls_solution_finish(const llmsched_context *context, lls_solution *solution)
