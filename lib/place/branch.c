@@ -438,6 +438,8 @@ bool lls_branch(lls_search *search, const lls_prices *prices, const char **why)
         if (!skip && !search_level(&b, level, share_of_budget(search, level)) && **why == '\0')
             *why = REASONS[level];
     }
+    if (ok && !search->best.found && b.unsure && **why == '\0')
+        *why = REASONS[BY_OBJECTIVE];
     ok = ok && !b.no_memory;
     brancher_finish(&b);
     return ok;
