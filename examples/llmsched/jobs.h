@@ -8,6 +8,9 @@
 #include "cluster.h"
 #include "program.h"
 
+/* Of a job. */
+enum { MOST_STAGES = 1 << 20 };
+
 struct stage {
     const char *id, *name;
     const char *model;        /* LLM stages; NULL where the file names none */

@@ -9,7 +9,6 @@
 
 static const double MOST_TOKENS = 1e12;
 static const double MOST_TASKS = 1e6;
-enum { MOST_STAGES = 65536 };
 
 struct reading {
     struct workload *workload;
@@ -110,7 +109,7 @@ static bool read_stages(struct reading *reading, struct place *place, const cJSO
         return false;
     int count = cJSON_GetArraySize(array);
     if (count == 0 || count > MOST_STAGES)
-        return json_expected(place, "stages", "1 .. 65536 stages");
+        return json_expected(place, "stages", "1 .. 1048576 stages");
     body->stages = arena_take(&reading->workload->arena, (size_t)count, sizeof *body->stages);
     cJSON_ArrayForEach(item, array)
         if (!read_stage(reading, place, item, &body->stages[body->stage_count],

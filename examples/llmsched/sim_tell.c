@@ -93,18 +93,32 @@ static double unfinished_stage_work(const struct sim *sim, const struct stage *s
     return work;
 }
 
-static void add_unfinished_work(const struct sim *sim, uint32_t job, llmsched_job *info)
+enum { BLOCK_STAGES = 256 };
+
+static uint32_t block_count(const struct body *body)
+{
+    return (body->stage_count + BLOCK_STAGES - 1) / BLOCK_STAGES;
+}
+
+static void sum_block(const struct sim *sim, uint32_t job, uint32_t block)
 {
     const struct body *body = sim->workload->jobs[job].body;
     const struct live *live = sim->live[job];
-    for (uint32_t s = 0; s < body->stage_count; s++) {
-        if (live->unfinished[s] == 0)
-            continue;
-        double work = unfinished_stage_work(sim, &body->stages[s], live, s);
-        if (body->stages[s].kind == LLMSCHED_STAGE_LLM)
-            info->given_llm_s += work;
-        else
-            info->given_tool_s += work;
+    uint32_t first = block * BLOCK_STAGES, end = first + BLOCK_STAGES;
+    double sums[2] = {0.0, 0.0};
+    for (uint32_t s = first; s < end && s < body->stage_count; s++)
+        if (live->unfinished[s] > 0)
+            sums[body->stages[s].kind != LLMSCHED_STAGE_LLM] +=
+                unfinished_stage_work(sim, &body->stages[s], live, s);
+    memcpy(live->sums[block], sums, sizeof sums);
+}
+
+static void add_unfinished_work(const struct sim *sim, uint32_t job, llmsched_job *info)
+{
+    const struct live *live = sim->live[job];
+    for (uint32_t b = 0; b < block_count(sim->workload->jobs[job].body); b++) {
+        info->given_llm_s += live->sums[b][0];
+        info->given_tool_s += live->sums[b][1];
     }
 }
 
@@ -152,8 +166,11 @@ static bool reveal(struct sim *sim, uint32_t job, uint32_t s)
 static struct live *make_live(const struct body *body)
 {
     uint32_t n = body->stage_count;
-    struct live *live = allocate(1, sizeof *live + (size_t)n * 8 * sizeof(uint32_t));
-    uint32_t *numbers = (uint32_t *)(live + 1);
+    uint32_t blocks = block_count(body);
+    struct live *live = allocate(1, sizeof *live + blocks * sizeof *live->sums +
+                                        (size_t)n * 8 * sizeof(uint32_t));
+    live->sums = (double(*)[2])(live + 1);
+    uint32_t *numbers = (uint32_t *)(live->sums + blocks);
     live->number = numbers;
     live->stage = numbers + n;
     live->waiting = numbers + 2 * (size_t)n;
@@ -174,6 +191,8 @@ bool sim_arrive(struct sim *sim, uint32_t job)
     const struct body *body = sim->workload->jobs[job].body;
     llmsched_job info;
     sim->live[job] = make_live(body);
+    for (uint32_t b = 0; sim->oracle && b < block_count(body); b++)
+        sum_block(sim, job, b);
     fill_job_info(sim, job, &info);
     bool good = post(
         sim, &(llmsched_event){.type = LLMSCHED_EVENT_JOB_ARRIVED, .job = job, .job_info = &info});
@@ -229,6 +248,7 @@ bool sim_complete(struct sim *sim, const struct running *task)
     if (!sim->oracle || sim->live[task->job] == NULL)
         return true;
     llmsched_job info;
+    sum_block(sim, task->job, task->stage / BLOCK_STAGES);
     fill_job_info(sim, task->job, &info);
     return post(sim, &(llmsched_event){
                          .type = LLMSCHED_EVENT_JOB_CHANGED, .job = task->job, .job_info = &info});

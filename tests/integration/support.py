@@ -60,6 +60,16 @@ def policies():
     return [line.split()[0] for line in run_well("--policies").stdout.splitlines()]
 
 
+# Beside the built-in policies: every predictor, option and wrapping that may decide otherwise.
+VARIANTS = ["llmsched:epsilon=0", "llmsched:epsilon=0.5,r=1", "llmsched:network=off",
+            "llmsched:locality=on,long=150", "gittins:predictor=network",
+            "gittins:predictor=tree,alpha=0.2", "gittins:predictor=history",
+            "gittins:locality=on,long=150", "plas:first=0.5,levels=3,beta=1,long=150",
+            "atlas:first=0.5,step=0.5", "fair-share/fcfs", "fair-share/fair", "fair-share/srtf",
+            "fair-share/plas:beta=1", "fair-share/llmsched:epsilon=0.5",
+            "fair-share/gittins:predictor=network", "fair-share/gittins:predictor=tree"]
+
+
 def random_cluster(rng):
     models = ["A", "B"][:rng.choice([1, 1, 2])]
     engines = [{"model": m, "max_batch": rng.randint(1, 4)} for m in models]
