@@ -12,7 +12,7 @@
 
 struct arguments {
     struct values train, eval;
-    const char *mix, *cluster, *policies, *prefill, *table, *save, *report;
+    const char *mix, *cluster, *policies, *prefill, *faults, *table, *save, *report;
     double load;
     uint64_t seeds, jobs, threads;
 };
@@ -46,6 +46,8 @@ static void measure(struct cell *cell, const struct draw *draw, const struct sim
     cell->p95_s = nearest_rank(times, n, 0.95);
     cell->p99_s = nearest_rank(times, n, 0.99);
     cell->decisions = result->decisions;
+    cell->failed = (double)result->failed;
+    cell->stopped = (double)result->stopped;
     cell->busy_s = result->busy_s;
     *cell->latency = result->latency;
     free(times);
@@ -88,6 +90,7 @@ static void simulate(void *user, size_t index)
     struct sim_options options = {.context = work->context,
                                   .policy = c->contenders[p].spec,
                                   .seed = seed_index + 1,
+                                  .faults = c->faults,
                                   .keep_tasks = save != NULL || (first && p == c->shown)};
     struct sim_result result;
     if (!sim_run(&draw->workload, &c->cluster, &options, &result, &cell->problem))
@@ -264,13 +267,15 @@ static void comparison_release(struct comparison *c)
 static bool compare_with(llmsched_context *context, const struct arguments *a,
                          struct problem *problem)
 {
-    struct comparison c = {.mix = a->mix, .load = a->load, .seeds = (size_t)a->seeds};
+    struct comparison c = {
+        .mix = a->mix, .faults_text = a->faults, .load = a->load, .seeds = (size_t)a->seeds};
     struct work work = {&c, a, context};
     struct applications apps = {0};
     struct output table = {0}, report = {0};
     unsigned threads =
         a->threads > 0 && a->threads < 1024 ? (unsigned)a->threads : pool_default_threads();
     bool good = check_arguments(a, problem) && check_cluster(&c, a, problem) &&
+                faults_parse(&c.faults, a->faults, problem) &&
                 contenders_parse(&c, a->policies, context, problem) &&
                 (a->table == NULL || output_open(&table, a->table, problem)) &&
                 (a->report == NULL || output_open(&report, a->report, problem)) &&
@@ -310,6 +315,8 @@ static int run(int argc, char **argv, struct problem *problem)
         {"--cluster", "C", OPTION_TEXT, false, &a.cluster, "default, small, or a file (small)"},
         {"--prefill", "RULE", OPTION_TEXT, false, &a.prefill,
          "stretched or serial (as the cluster says)"},
+        {"--faults", "LIST", OPTION_TEXT, false, &a.faults,
+         "fail=P,runaway=P,timeout=S,up=S,down=S: attempts that fail, executors that go"},
         {"--load", "RHO", OPTION_NUMBER, false, &a.load,
          "fraction of the engines' full-batch capacity (0.85)"},
         {"--policies", "LIST", OPTION_TEXT, false, &a.policies,

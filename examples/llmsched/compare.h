@@ -18,6 +18,7 @@ struct contender {
 struct cell {
     double mean_s, p50_s, p95_s, p99_s, slowdown;
     uint64_t decisions;
+    double failed, stopped; /* attempts */
     double busy_s;
     struct histogram *latency;
     struct sim_result kept; /* of the first seed, for the report */
@@ -36,10 +37,13 @@ struct row {
     struct interval to_fcfs, to_oracle;
     double gap_closed; /* NAN: nothing queued */
     double decisions_per_s, p50_us, p99_us;
+    double failed, stopped;
 };
 
 struct comparison {
     const char *mix;
+    const char *faults_text; /* NULL: nothing goes wrong */
+    struct faults faults;
     double load, tool_load, lower_bound_s;
     struct cluster cluster;
     size_t jobs, seeds;

@@ -47,6 +47,21 @@ struct running running_pop(struct running_heap *heap)
     return top;
 }
 
+size_t running_take(struct running_heap *heap, uint32_t executor, struct running *taken)
+{
+    struct running_heap kept = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < heap->count; i++) {
+        if (heap->items[i].executor == executor)
+            taken[count++] = heap->items[i];
+        else
+            running_push(&kept, &heap->items[i]);
+    }
+    free(heap->items);
+    *heap = kept;
+    return count;
+}
+
 void engine_init(struct engine *engine, const struct cluster *cluster, uint32_t max_batch)
 {
     *engine = (struct engine){.cluster = cluster, .max_batch = max_batch, .next_s = INFINITY};
@@ -103,6 +118,8 @@ void engine_start(struct engine *engine, struct running task, double prompt_toke
         work = fmax(1.0, output_tokens);
         task.step_s = prompt_tokens * cluster->prefill_s_per_token / work;
     }
-    task.end = engine->clock + work;
+    if (task.fate.timeout_s > 0.0)
+        work = task.fate.timeout_s / (cluster->serial ? cluster_tau(cluster, 1.0) : 1.0);
+    task.end = engine->clock + work * task.fate.share;
     running_push(&engine->requests, &task);
 }

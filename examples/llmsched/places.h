@@ -7,11 +7,13 @@
 #define PLACES_H
 
 #include "cluster.h"
+#include "faults.h"
 
 /* A running task. Which one: (job, stage, task) with the true numbers. */
 struct running {
     double end;    /* on the clock of its place */
     double step_s; /* serial prefill: what its prompt adds to every step */
+    struct fate fate;
     uint32_t job, stage, task;
     uint32_t executor;
     size_t row; /* in the schedule, where one is kept */
@@ -25,6 +27,8 @@ struct running_heap {
 int running_compare(const struct running *a, const struct running *b); /* by (job, stage, task) */
 void running_push(struct running_heap *heap, const struct running *task);
 struct running running_pop(struct running_heap *heap);
+/* Takes out what runs on an executor, into taken, which has room for all; how many. */
+size_t running_take(struct running_heap *heap, uint32_t executor, struct running *taken);
 
 /*
  * An engine. All its requests progress at one rate, so one clock counts the

@@ -25,9 +25,6 @@ bool policy_is_cross_check(const char *policy)
     return false;
 }
 
-/* Events this close to the earliest belong to the same instant. */
-static const double INSTANT_S = 1e-9;
-
 static double earliest(const struct sim *sim)
 {
     double time = INFINITY;
@@ -37,7 +34,7 @@ static double earliest(const struct sim *sim)
         time = fmin(time, sim->tools.items[0].end);
     if (sim->next_arrival < sim->workload->count)
         time = fmin(time, sim->workload->jobs[sim->arrivals[sim->next_arrival]].arrival_s);
-    return time;
+    return fmin(time, outages_next(sim));
 }
 
 static void take_done(struct sim *sim, struct running_heap *heap)
@@ -126,10 +123,24 @@ static const char *check(const struct sim *sim, const llmsched_decision *d)
     if (d->executor >= (uint64_t)cluster->engine_count + cluster->tool_slots ||
         (d->executor < cluster->engine_count) != (stage->kind == LLMSCHED_STAGE_LLM))
         return "no such executor";
+    if (!outages_is_up(sim, d->executor))
+        return "the executor is down";
+    if (sim->faulty && live->running[live->first_task[live->stage[d->stage]] + d->task])
+        return "the task runs already";
     if (d->executor >= cluster->engine_count)
         return sim->slot_busy[d->executor - cluster->engine_count] ? "the slot is busy" : NULL;
     const struct engine *engine = &sim->engines[d->executor];
     return engine->requests.count < engine->max_batch ? NULL : "the engine is full";
+}
+
+static struct fate begin_attempt(struct sim *sim, struct live *live, const struct running *task)
+{
+    if (!sim->faulty)
+        return (struct fate){.share = 1.0};
+    uint32_t at = live->first_task[task->stage] + task->task;
+    live->running[at] = true;
+    return fate_of(&sim->options->faults, sim->options->seed, task->job, task->stage, task->task,
+                   live->attempts[at]++);
 }
 
 static bool start(struct sim *sim, const llmsched_decision *d)
@@ -146,11 +157,13 @@ static bool start(struct sim *sim, const llmsched_decision *d)
                            .executor = (uint32_t)d->executor};
     const struct stage *stage = &sim->workload->jobs[d->job].body->stages[task.stage];
     live->unstarted[task.stage]--;
+    task.fate = begin_attempt(sim, live, &task);
     if (sim->options->keep_tasks)
         task.row = keep_start(sim, &task);
     if (stage->kind == LLMSCHED_STAGE_REGULAR) {
         sim->slot_busy[task.executor - sim->cluster->engine_count] = true;
-        task.end = sim->now_s + stage->duration_s;
+        task.end = sim->now_s + (task.fate.timeout_s > 0.0 ? task.fate.timeout_s
+                                                           : stage->duration_s * task.fate.share);
         running_push(&sim->tools, &task);
         return true;
     }
@@ -193,9 +206,10 @@ static bool step(struct sim *sim)
     sim->now_s = fmax(time, sim->now_s);
     collect_completions(sim);
     for (size_t i = 0; i < sim->done_count; i++)
-        if (!sim_complete(sim, &sim->done[i]))
+        if (!(sim->done[i].fate.fails ? sim_return(sim, &sim->done[i], SIM_FAILED)
+                                      : sim_complete(sim, &sim->done[i])))
             return false;
-    return apply_arrivals(sim) && decide(sim);
+    return outages_apply(sim) && apply_arrivals(sim) && decide(sim);
 }
 
 /* --- a run ------------------------------------------------------------------------ */
@@ -235,6 +249,7 @@ static bool set_up(struct sim *sim)
         .size = sizeof options, .policy = sim->options->policy, .seed = sim->options->seed};
     sim->true_numbers = policy_is_cross_check(options.policy);
     sim->oracle = policy_is_oracle(options.policy);
+    sim->faulty = faults_any(&sim->options->faults);
     sim->result->completion_s = allocate(n, sizeof *sim->result->completion_s);
     sim->live = allocate(n, sizeof *sim->live);
     sim->arrivals = allocate(n, sizeof *sim->arrivals);
@@ -247,7 +262,10 @@ static bool set_up(struct sim *sim)
     if (llmsched_scheduler_create(sim->options->context, &options, &sim->scheduler, &err) !=
         LLMSCHED_OK)
         return library_failed(sim->problem, NULL, &err);
-    bool good = sim_post_executors(sim);
+    bool good = true;
+    for (uint32_t e = 0; good && e < cluster->engine_count + cluster->tool_slots; e++)
+        good = sim_executor_up(sim, e);
+    outages_start(sim);
     sim->posting_s = 0.0; /* setting up is no decision */
     return good;
 }
@@ -257,9 +275,10 @@ static void clean_up(struct sim *sim)
     for (uint32_t e = 0; sim->engines != NULL && e < sim->cluster->engine_count; e++)
         engine_finish(&sim->engines[e]);
     for (size_t j = 0; sim->live != NULL && j < sim->workload->count; j++)
-        free(sim->live[j]);
+        live_free(sim->live[j]);
     llmsched_scheduler_destroy(sim->scheduler);
     free(sim->engines);
+    free(sim->outages);
     free(sim->live);
     free(sim->arrivals);
     free(sim->arrived);

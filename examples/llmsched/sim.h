@@ -7,6 +7,7 @@
 #define SIM_H
 
 #include "cluster.h"
+#include "faults.h"
 #include "histogram.h"
 #include "jobs.h"
 #include "program.h"
@@ -16,12 +17,17 @@ struct sim_options {
     const char *policy; /* with its options */
     uint64_t seed;
     bool keep_tasks; /* fill in the schedule */
+    struct faults faults;
 };
+
+/* How an attempt at a task ended. */
+enum sim_end { SIM_FINISHED, SIM_FAILED, SIM_STOPPED /* with its executor */ };
 
 /* One line of a schedule; in order of start. */
 struct sim_task {
     uint32_t job, stage, task, executor;
     double start_s, end_s;
+    enum sim_end end;
 };
 
 struct sim_result {
@@ -29,6 +35,7 @@ struct sim_result {
     struct sim_task *tasks;
     size_t task_count, task_capacity;
     uint64_t decisions;
+    uint64_t failed, stopped; /* attempts */
     double busy_s;            /* spent in the scheduler */
     struct histogram latency; /* from posting to the decision pulled */
 };

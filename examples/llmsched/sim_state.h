@@ -7,6 +7,9 @@
 #include "places.h"
 #include "sim.h"
 
+/* Events this close to the earliest belong to the same instant. */
+static const double INSTANT_S = 1e-9;
+
 /*
  * A job between its arrival and its end. A stage is known to the policy by its
  * number among the revealed ones, so that no number tells of what is still hidden; the
@@ -23,6 +26,10 @@ struct live {
     /* For oracle-srpt: unfinished work by block of stages, LLM and tool; only the block of the
      * task that ended is summed anew, so that a job may have 10^5 stages. */
     double (*sums)[2];
+    /* Where tasks may fail: attempts begun, by task, and whether one runs. */
+    uint32_t *first_task; /* of a stage */
+    uint32_t *attempts;
+    bool *running;
 };
 
 struct sim {
@@ -33,6 +40,8 @@ struct sim {
     struct problem *problem;
     llmsched_scheduler *scheduler;
     bool true_numbers, oracle;
+    bool faulty;            /* something may go wrong */
+    struct outage *outages; /* by executor, where executors go down */
     struct engine *engines;
     struct running_heap tools; /* ends in seconds */
     bool *slot_busy;
@@ -46,14 +55,35 @@ struct sim {
     double posting_s; /* spent posting since the last decision */
 };
 
+/* An executor's times up and down. */
+struct outage {
+    struct random random;
+    double next_s; /* when it changes */
+    bool down;
+};
+
 /* Seconds of a clock that only runs forward. */
 double clock_s(void);
 
+void live_free(struct live *live);
+
 /* Each posts what happened at sim->now_s; false with the problem noted. */
-bool sim_post_executors(struct sim *sim);
+bool sim_executor_up(struct sim *sim, uint32_t executor);
+bool sim_executor_down(struct sim *sim, uint32_t executor);
 bool sim_arrive(struct sim *sim, uint32_t job);
 /* The task's place is free already. Reveals what its stage's end makes ready, and ends the job with
  * its last stage. */
 bool sim_complete(struct sim *sim, const struct running *task);
+/* A task is ready again; where it failed by itself, the scheduler is told. */
+bool sim_return(struct sim *sim, const struct running *task, enum sim_end end);
+
+/* sim_faults.c: outages. */
+void outages_start(struct sim *sim);
+/* Of the next change of an executor; INFINITY: there are none. */
+double outages_next(const struct sim *sim);
+/* All changes of this instant, by executor. */
+bool outages_apply(struct sim *sim);
+/* Whether an executor may be given a task. */
+bool outages_is_up(const struct sim *sim, uint64_t executor);
 
 #endif

@@ -30,35 +30,44 @@ static bool post(struct sim *sim, llmsched_event *event)
     return true;
 }
 
-bool sim_post_executors(struct sim *sim)
+static bool engine_up(struct sim *sim, uint32_t e)
 {
     const struct cluster *cluster = sim->cluster;
-    llmsched_executor info = {.size = sizeof info, .kind = LLMSCHED_STAGE_LLM};
-    double *curve = allocate((size_t)cluster->tau_count + 1, 2 * sizeof *curve);
     /* The library's curve starts at batch size 1, a file's may start later. */
     bool extra = cluster->tau_batch[0] > 1.0;
-    info.curve_count = cluster->tau_count + (extra ? 1 : 0);
-    curve[0] = curve[info.curve_count] = 1.0;
+    uint32_t count = cluster->tau_count + (extra ? 1 : 0);
+    double *curve = allocate(count, 2 * sizeof *curve);
+    curve[0] = curve[count] = 1.0;
     memcpy(curve + (extra ? 1 : 0), cluster->tau_batch, cluster->tau_count * sizeof *curve);
-    memcpy(curve + info.curve_count + (extra ? 1 : 0), cluster->slowdown,
-           cluster->tau_count * sizeof *curve);
-    info.curve_batch = curve;
-    info.curve_slowdown = curve + info.curve_count;
-    bool good = true;
-    for (uint32_t e = 0; good && e < cluster->engine_count; e++) {
-        info.model = cluster->engines[e].model;
-        info.capacity = cluster->engines[e].max_batch;
-        good = post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_EXECUTOR_UP,
-                                           .executor = e,
-                                           .executor_info = &info});
-    }
-    llmsched_executor slot = {.size = sizeof slot, .kind = LLMSCHED_STAGE_REGULAR, .capacity = 1};
-    for (uint32_t r = 0; good && r < cluster->tool_slots; r++)
-        good = post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_EXECUTOR_UP,
-                                           .executor = (uint64_t)cluster->engine_count + r,
-                                           .executor_info = &slot});
+    memcpy(curve + count + (extra ? 1 : 0), cluster->slowdown, cluster->tau_count * sizeof *curve);
+    const llmsched_executor info = {.size = sizeof info,
+                                    .kind = LLMSCHED_STAGE_LLM,
+                                    .model = cluster->engines[e].model,
+                                    .capacity = cluster->engines[e].max_batch,
+                                    .curve_count = count,
+                                    .curve_batch = curve,
+                                    .curve_slowdown = curve + count};
+    bool good =
+        post(sim, &(llmsched_event){
+                      .type = LLMSCHED_EVENT_EXECUTOR_UP, .executor = e, .executor_info = &info});
     free(curve);
     return good;
+}
+
+bool sim_executor_up(struct sim *sim, uint32_t executor)
+{
+    const llmsched_executor slot = {
+        .size = sizeof slot, .kind = LLMSCHED_STAGE_REGULAR, .capacity = 1};
+    if (executor < sim->cluster->engine_count)
+        return engine_up(sim, executor);
+    return post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_EXECUTOR_UP,
+                                       .executor = executor,
+                                       .executor_info = &slot});
+}
+
+bool sim_executor_down(struct sim *sim, uint32_t executor)
+{
+    return post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_EXECUTOR_DOWN, .executor = executor});
 }
 
 /*
@@ -167,8 +176,8 @@ static struct live *make_live(const struct body *body)
 {
     uint32_t n = body->stage_count;
     uint32_t blocks = block_count(body);
-    struct live *live = allocate(1, sizeof *live + blocks * sizeof *live->sums +
-                                        (size_t)n * 8 * sizeof(uint32_t));
+    struct live *live =
+        allocate(1, sizeof *live + blocks * sizeof *live->sums + (size_t)n * 8 * sizeof(uint32_t));
     live->sums = (double(*)[2])(live + 1);
     uint32_t *numbers = (uint32_t *)(live->sums + blocks);
     live->number = numbers;
@@ -186,11 +195,35 @@ static struct live *make_live(const struct body *body)
     return live;
 }
 
+static void make_attempts(struct live *live, const struct body *body)
+{
+    uint32_t n = body->stage_count, tasks = 0;
+    live->first_task = allocate(n, sizeof *live->first_task);
+    for (uint32_t s = 0; s < n; s++) {
+        live->first_task[s] = tasks;
+        tasks += body->stages[s].tasks;
+    }
+    live->attempts = allocate(tasks, sizeof *live->attempts);
+    live->running = allocate(tasks, sizeof *live->running);
+}
+
+void live_free(struct live *live)
+{
+    if (live == NULL)
+        return;
+    free(live->first_task);
+    free(live->attempts);
+    free(live->running);
+    free(live);
+}
+
 bool sim_arrive(struct sim *sim, uint32_t job)
 {
     const struct body *body = sim->workload->jobs[job].body;
     llmsched_job info;
     sim->live[job] = make_live(body);
+    if (sim->faulty)
+        make_attempts(sim->live[job], body);
     for (uint32_t b = 0; sim->oracle && b < block_count(body); b++)
         sum_block(sim, job, b);
     fill_job_info(sim, job, &info);
@@ -206,7 +239,7 @@ static bool end_job(struct sim *sim, uint32_t job)
 {
     sim->result->completion_s[job] = sim->now_s;
     sim->jobs_over++;
-    free(sim->live[job]);
+    live_free(sim->live[job]);
     sim->live[job] = NULL;
     return post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_JOB_FINISHED, .job = job});
 }
@@ -223,14 +256,36 @@ static bool end_stage(struct sim *sim, uint32_t job, uint32_t s)
     return true;
 }
 
+static void note_end(struct sim *sim, const struct running *task, enum sim_end end)
+{
+    struct live *live = sim->live[task->job];
+    if (sim->options->keep_tasks) {
+        sim->result->tasks[task->row].end_s = sim->now_s;
+        sim->result->tasks[task->row].end = end;
+    }
+    if (sim->faulty)
+        live->running[live->first_task[task->stage] + task->task] = false;
+}
+
+bool sim_return(struct sim *sim, const struct running *task, enum sim_end end)
+{
+    struct live *live = sim->live[task->job];
+    note_end(sim, task, end);
+    live->unstarted[task->stage]++;
+    *(end == SIM_FAILED ? &sim->result->failed : &sim->result->stopped) += 1;
+    return end == SIM_STOPPED || post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_TASK_FAILED,
+                                                             .job = task->job,
+                                                             .stage = live->number[task->stage],
+                                                             .task = task->task});
+}
+
 bool sim_complete(struct sim *sim, const struct running *task)
 {
     struct live *live = sim->live[task->job];
     const struct body *body = sim->workload->jobs[task->job].body;
     const struct stage *stage = &body->stages[task->stage];
     double first[4];
-    if (sim->options->keep_tasks)
-        sim->result->tasks[task->row].end_s = sim->now_s;
+    note_end(sim, task, SIM_FINISHED);
     live->unfinished[task->stage]--;
     live->ended[3 * task->stage + task_class(stage, task->task, first)]++;
     llmsched_event event = {.type = LLMSCHED_EVENT_TASK_FINISHED,

@@ -119,6 +119,28 @@ def random_workload(rng, count=12):
     return cluster, jobs
 
 
+def check_attempts(cluster, jobs, tasks, completions):
+    """As check_schedule() where attempts may fail or be lost: those that finished are a possible
+    schedule, and each task is tried again only after its last attempt, with room for all."""
+    attempts, places = {}, {}
+    for t in tasks:
+        attempts.setdefault((t["job_index"], t["stage"], t["task"]), []).append(t)
+        places.setdefault(t["executor"], []).append(t)
+    for tried in attempts.values():
+        for before, after in zip(tried, tried[1:]):
+            assert before["ended"] in ("failed", "stopped"), "a finished task was started again"
+            assert after["start_s"] >= before["end_s"] - TIE, "a task runs twice at once"
+        assert "ended" not in tried[-1], "a task was given up"
+    check_schedule(cluster, jobs, [t for t in tasks if "ended" not in t], completions)
+    for executor, held in places.items():
+        engines = cluster["engines"]
+        check_capacity(held, engines[executor]["max_batch"] if executor < len(engines) else 1)
+        for end in {t["end_s"] for t in held if t.get("ended") == "stopped"}:
+            for t in held:
+                assert not t["start_s"] < end - TIE < end + TIE < t["end_s"], \
+                    "a task outlived its executor"
+
+
 def check_schedule(cluster, jobs, tasks, completions):
     """Raises unless the schedule was possible: each task once, parents first, room for all."""
     engines = cluster["engines"]

@@ -100,6 +100,14 @@ def the_good_files_are_good(s):
 
 
 @with_setting
+def bad_faults(s):
+    for text in ("", "fail", "fail=", "fail=x", "fail=-1", "fail=0.95", "fail=nan", "fail=0.5,", "fail=0.1 ",
+                 "fail=0.5,runaway=0.5,timeout=1", "runaway=0.1", "timeout=5", "up=5", "down=5",
+                 "up=5,down=0", "seed=-1", "wear=0.1", "fail=0.1,fail"):
+        expect_refusal(s.simulate("--faults", text), ["--faults"], (s.out, s.tasks))
+
+
+@with_setting
 def bad_values_in_jobs(s):
     cases = [(("arrival_s",), -1), (("arrival_s",), None), (("arrival_s",), "soon"),
              (("arrival_s",), GONE), (("job",), 5), (("job",), GONE), (("app",), None),
@@ -346,7 +354,7 @@ def help_everywhere():
 
 
 if __name__ == "__main__":
-    sys.exit(support.main([the_good_files_are_good, bad_values_in_jobs, bad_text_in_jobs,
+    sys.exit(support.main([the_good_files_are_good, bad_values_in_jobs, bad_faults, bad_text_in_jobs,
                            bad_clusters, lines_of_documents, keys_given_twice,
                            deep_and_long_texts, files_that_cannot_be_read,
                            endless_input, outputs_that_cannot_be_written, bad_runs, bad_queries,

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Executors that go down and come back. What runs on one that goes is lost. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "sim_state.h"
+
+static uint32_t executor_count(const struct sim *sim)
+{
+    return sim->cluster->engine_count + sim->cluster->tool_slots;
+}
+
+void outages_start(struct sim *sim)
+{
+    const struct faults *faults = &sim->options->faults;
+    if (!(faults->up_s > 0.0))
+        return;
+    sim->outages = allocate(executor_count(sim), sizeof *sim->outages);
+    for (uint32_t e = 0; e < executor_count(sim); e++) {
+        struct outage *o = &sim->outages[e];
+        o->random = outages_of(faults, sim->options->seed, e);
+        o->next_s = random_exponential(&o->random, faults->up_s);
+    }
+}
+
+double outages_next(const struct sim *sim)
+{
+    double time = INFINITY;
+    for (uint32_t e = 0; sim->outages != NULL && e < executor_count(sim); e++)
+        time = fmin(time, sim->outages[e].next_s);
+    return time;
+}
+
+bool outages_is_up(const struct sim *sim, uint64_t executor)
+{
+    return sim->outages == NULL || !sim->outages[executor].down;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return running_compare(a, b);
+}
+
+static bool go_down(struct sim *sim, uint32_t e)
+{
+    bool is_engine = e < sim->cluster->engine_count, good;
+    struct running_heap *heap = is_engine ? &sim->engines[e].requests : &sim->tools;
+    struct running *lost = allocate(heap->count + 1, sizeof *lost);
+    if (is_engine)
+        engine_advance(&sim->engines[e], sim->now_s);
+    size_t count = running_take(heap, e, lost);
+    if (is_engine)
+        engine_refresh(&sim->engines[e]);
+    else
+        sim->slot_busy[e - sim->cluster->engine_count] = false;
+    qsort(lost, count, sizeof *lost, compare);
+    good = sim_executor_down(sim, e);
+    for (size_t i = 0; good && i < count; i++)
+        good = sim_return(sim, &lost[i], SIM_STOPPED);
+    free(lost);
+    return good;
+}
+
+bool outages_apply(struct sim *sim)
+{
+    const struct faults *faults = &sim->options->faults;
+    for (uint32_t e = 0; sim->outages != NULL && e < executor_count(sim); e++) {
+        struct outage *o = &sim->outages[e];
+        while (o->next_s <= sim->now_s + INSTANT_S) {
+            if (!(o->down ? sim_executor_up(sim, e) : go_down(sim, e)))
+                return false;
+            o->down = !o->down;
+            o->next_s += random_exponential(&o->random, o->down ? faults->down_s : faults->up_s);
+        }
+    }
+    return true;
+}
