@@ -164,9 +164,9 @@ static llmsched_status check_stage(const llmsched_scheduler *s, const lls_job *j
                         event->stage);
     if (info->name == NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "stage %u: name is missing", event->stage);
-    if (info->model != NULL && info->kind != LLMSCHED_STAGE_LLM)
-        return lls_fail(err, LLMSCHED_ERROR_INVALID, "stage %u: only LLM stages have a model",
-                        event->stage);
+    if (info->model != NULL && info->kind == LLMSCHED_STAGE_DYNAMIC)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "stage %u: a dynamic stage has no model: it does not run", event->stage);
     if (!is_amount(info->prompt_tokens))
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "stage %u: prompt_tokens must be finite and not negative", event->stage);

@@ -2,7 +2,7 @@
 /*
  * The scheduler's state.
  *
- *   scheduler --- queues (one per model, one for regular tasks)
+ *   scheduler --- queues (one per model, one per pool of regular executors)
  *      |             |--- heap of heads of bunches by (key, arrival, job, stage)
  *      |             `--- heap of executors by (full, running, id)
  *      |--- executors --- list of running tasks
@@ -54,7 +54,7 @@ struct lls_executor {
 struct lls_queue {
     uint32_t number;
     uint32_t kind;
-    char *model; /* NULL: none named */
+    char *model; /* or the pool's name; NULL: none named */
     uint32_t capacity, running;
     lls_heap ready; /* slots of heads that have been scored */
     uint32_t ready_stages, ready_tasks;
@@ -226,6 +226,7 @@ struct llmsched_scheduler {
     lls_queue **queues;
     uint32_t queue_count, queue_capacity;
     lls_map queue_models;             /* of engines' queues that have one */
+    lls_map queue_pools;              /* of regular executors' queues that have a name */
     uint32_t plain_queue, tool_queue; /* LLS_NONE32: not yet */
 
     lls_job **jobs; /* by slot; NULL: free */

@@ -53,7 +53,7 @@ static lls_queue *queue_new(llmsched_scheduler *s, uint32_t kind, const char *mo
     queue->scheduler = s;
     lls_heap_init(&queue->ready, s->context, compare_stages, queue);
     lls_heap_init(&queue->executors, s->context, compare_executors, queue);
-    if (model != NULL && kind == LLMSCHED_STAGE_LLM) {
+    if (model != NULL) {
         queue->model = lls_strdup(s->context, model);
         if (queue->model == NULL) {
             lls_queue_free(s, queue);
@@ -63,6 +63,12 @@ static lls_queue *queue_new(llmsched_scheduler *s, uint32_t kind, const char *mo
     return queue;
 }
 
+/* Models and pools may share names. */
+static lls_map *names_of(llmsched_scheduler *s, uint32_t kind)
+{
+    return kind == LLMSCHED_STAGE_LLM ? &s->queue_models : &s->queue_pools;
+}
+
 static llmsched_status queue_add(llmsched_scheduler *s, uint32_t kind, const char *model,
                                  uint32_t *number, llmsched_error *err)
 {
@@ -70,7 +76,7 @@ static llmsched_status queue_add(llmsched_scheduler *s, uint32_t kind, const cha
     if (queue == NULL ||
         !lls_grow(s->context, (void **)&s->queues, &s->queue_capacity, (size_t)s->queue_count + 1,
                   sizeof(lls_queue *)) ||
-        (queue->model != NULL && !lls_map_put_str(&s->queue_models, model, s->queue_count))) {
+        (model != NULL && !lls_map_put_str(names_of(s, kind), queue->model, s->queue_count))) {
         lls_queue_free(s, queue);
         return lls_fail_memory(err);
     }
@@ -82,10 +88,10 @@ static llmsched_status queue_add(llmsched_scheduler *s, uint32_t kind, const cha
 llmsched_status lls_queue_get(llmsched_scheduler *s, uint32_t kind, const char *model,
                               uint32_t *number, llmsched_error *err)
 {
-    uint32_t *plain = kind == LLMSCHED_STAGE_REGULAR ? &s->tool_queue
-                      : model == NULL                ? &s->plain_queue
-                                                     : NULL;
-    uint32_t found = plain != NULL ? *plain : lls_map_get_str(&s->queue_models, model);
+    uint32_t *plain = model != NULL                ? NULL
+                      : kind == LLMSCHED_STAGE_LLM ? &s->plain_queue
+                                                   : &s->tool_queue;
+    uint32_t found = plain != NULL ? *plain : lls_map_get_str(names_of(s, kind), model);
     if (found == LLS_NONE32) {
         llmsched_status status = queue_add(s, kind, model, &found, err);
         if (status != LLMSCHED_OK)

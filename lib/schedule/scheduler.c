@@ -51,6 +51,7 @@ llmsched_status llmsched_scheduler_create(llmsched_context *context,
     lls_random_seed(&s->random, options.seed);
     lls_map_init(&s->executor_ids, context);
     lls_map_init(&s->queue_models, context);
+    lls_map_init(&s->queue_pools, context);
     lls_map_init(&s->job_ids, context);
     lls_map_init(&s->stage_ids, context);
     lls_map_init(&s->tenant_ids, context);
@@ -62,6 +63,7 @@ static void free_tables(llmsched_scheduler *s)
 {
     lls_map_finish(&s->executor_ids);
     lls_map_finish(&s->queue_models);
+    lls_map_finish(&s->queue_pools);
     lls_map_finish(&s->job_ids);
     lls_map_finish(&s->stage_ids);
     lls_tenants_free(s);
