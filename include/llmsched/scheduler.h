@@ -422,6 +422,16 @@ LLMSCHED_API llmsched_status llmsched_scheduler_get_stats(const llmsched_schedul
                                                           llmsched_scheduler_stats *stats,
                                                           llmsched_error *err);
 
+/**
+ * Reads a tenant's account, which is kept under every policy.
+ * @return LLMSCHED_NONE when it has no job
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_scheduler_get_tenant(const llmsched_scheduler *scheduler,
+                                                           uint64_t tenant,
+                                                           llmsched_tenant_view *account,
+                                                           llmsched_error *err);
+
 #ifdef __cplusplus
 }
 #endif

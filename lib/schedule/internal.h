@@ -349,6 +349,8 @@ void lls_tenant_part(llmsched_scheduler *s, lls_tenant *tenant);
  * so many alone-seconds. */
 void lls_tenant_charge(llmsched_scheduler *s, lls_task *task);
 void lls_tenant_settle(llmsched_scheduler *s, lls_task *task, double alone_s);
+llmsched_status lls_tenant_read(const llmsched_scheduler *s, uint64_t id,
+                                llmsched_tenant_view *account, llmsched_error *err);
 void lls_tenants_free(llmsched_scheduler *s);
 
 /* outlook.c: as many as the profile has stages; NULL: memory ran out. */

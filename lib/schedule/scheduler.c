@@ -120,3 +120,11 @@ llmsched_status llmsched_scheduler_get_stats(const llmsched_scheduler *s,
                                     .decisions = s->decisions};
     return lls_sized_out(stats, &now, sizeof now, sizeof now, "llmsched_scheduler_stats", err);
 }
+
+llmsched_status llmsched_scheduler_get_tenant(const llmsched_scheduler *s, uint64_t tenant,
+                                              llmsched_tenant_view *account, llmsched_error *err)
+{
+    if (s == NULL || account == NULL)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "scheduler and account must not be NULL");
+    return lls_tenant_read(s, tenant, account, err);
+}

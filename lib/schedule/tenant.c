@@ -134,6 +134,23 @@ void lls_tenant_add_job(lls_tenant *tenant, double weight)
     tenant->weight = weight;
 }
 
+llmsched_status lls_tenant_read(const llmsched_scheduler *s, uint64_t id,
+                                llmsched_tenant_view *account, llmsched_error *err)
+{
+    uint32_t slot = lls_map_get_u64(&s->tenant_ids, id);
+    const lls_tenant *t = slot != LLS_NONE32 ? s->tenants[slot] : NULL;
+    if (t == NULL || t->jobs == 0)
+        return LLMSCHED_NONE;
+    llmsched_tenant_view now = {.size = sizeof now,
+                                .jobs = t->jobs,
+                                .ready = t->ready,
+                                .running = t->running,
+                                .weight = t->weight,
+                                .tag_s = t->tag,
+                                .service_s = t->service};
+    return lls_sized_out(account, &now, sizeof now, sizeof now, "llmsched_tenant_view", err);
+}
+
 void lls_tenants_free(llmsched_scheduler *s)
 {
     for (uint32_t i = 0; i < s->tenant_slots; i++)

@@ -185,18 +185,7 @@ llmsched_status llmsched_view_executor_at(const llmsched_view *view, uint32_t qu
 llmsched_status llmsched_view_tenant(const llmsched_view *view, uint64_t id,
                                      llmsched_tenant_view *info)
 {
-    uint32_t slot = lls_map_get_u64(&view->scheduler->tenant_ids, id);
-    const lls_tenant *t = slot != LLS_NONE32 ? view->scheduler->tenants[slot] : NULL;
-    if (t == NULL || t->jobs == 0)
-        return LLMSCHED_NONE;
-    llmsched_tenant_view now = {.size = sizeof now,
-                                .jobs = t->jobs,
-                                .ready = t->ready,
-                                .running = t->running,
-                                .weight = t->weight,
-                                .tag_s = t->tag,
-                                .service_s = t->service};
-    return lls_sized_out(info, &now, sizeof now, sizeof now, "llmsched_tenant_view", view->err);
+    return lls_tenant_read(view->scheduler, id, info, view->err);
 }
 
 llmsched_status llmsched_view_stage(const llmsched_view *view, uint64_t job, uint32_t stage,

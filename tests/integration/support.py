@@ -64,7 +64,8 @@ def policies():
 VARIANTS = ["llmsched:epsilon=0", "llmsched:epsilon=0.5,r=1", "llmsched:network=off",
             "llmsched:locality=on,long=150", "gittins:predictor=network",
             "gittins:predictor=tree,alpha=0.2", "gittins:predictor=history",
-            "gittins:locality=on,long=150", "plas:first=0.5,levels=3,beta=1,long=150",
+            "gittins:locality=on,long=150", "plas:first=0.5,levels=3,beta=1,long=150", "plas:scope=engine",
+           
             "atlas:first=0.5,step=0.5", "fair-share/fcfs", "fair-share/fair", "fair-share/srtf",
             "fair-share/plas:beta=1", "fair-share/llmsched:epsilon=0.5",
             "fair-share/gittins:predictor=network", "fair-share/gittins:predictor=tree"]

@@ -957,6 +957,9 @@ PROTOTYPES = {
     "llmsched_scheduler_get_stats": (
         c_int32,
         (c_void_p, POINTER(llmsched_scheduler_stats), POINTER(llmsched_error),)),
+    "llmsched_scheduler_get_tenant": (
+        c_int32,
+        (c_void_p, c_uint64, POINTER(llmsched_tenant_view), POINTER(llmsched_error),)),
     "llmsched_history_parse": (
         c_int32,
         (c_void_p, c_char_p, c_char_p, c_size_t, POINTER(llmsched_history_options), POINTER(c_void_p), POINTER(llmsched_error),)),

@@ -11,6 +11,9 @@
  * the thresholds is. The paper counts decode steps (step=0.0112 on a 70B model), which puts nearly
  * every program that has made a call into the last level; a second orders better. Calls are not
  * preempted, so a call that waits has been served nothing itself.
+ *
+ * With scope=engine an account is kept for each model, as engines do that schedule for themselves:
+ * what a program was served elsewhere is not known, nor how long it waited there.
  */
 #include "schedule/internal.h"
 
@@ -23,7 +26,7 @@ static const double LEVEL_APART = 68719476736.0;
 typedef struct state {
     llmsched_context *context;
     bool chain; /* ATLAS */
-    double levels, first, beta, step, long_prompt;
+    double levels, first, beta, step, long_prompt, scope;
     double *promotions; /* per queue: when the first of its keys grows old; INFINITY: none does */
     uint32_t promotion_capacity, promotion_count;
 } state;
@@ -38,6 +41,19 @@ static double level_of(const state *p, double service_s)
     return level;
 }
 
+enum { SCOPE_ALL = 1, SCOPE_ENGINE };
+static const char *const scopes[] = {"all", "engine"};
+
+/* What the program's finished calls to a queue's engines were served. */
+static double served_in(const llmsched_view *view, uint64_t id, uint32_t queue)
+{
+    double sum = 0;
+    const lls_job *job = lls_job_find(view->scheduler, id);
+    for (const lls_stage *at = job->stages; at != NULL; at = at->next_of_job)
+        sum += at->queue == queue ? at->work_s : 0;
+    return sum;
+}
+
 /* The key by what is known now, and when the call will be put first. */
 static llmsched_status look(const state *p, const llmsched_view *view, uint64_t id, uint32_t number,
                             llmsched_stage_view *stage, llmsched_job_view *job, double *key,
@@ -49,7 +65,12 @@ static llmsched_status look(const state *p, const llmsched_view *view, uint64_t 
     if (status != LLMSCHED_OK)
         return status;
     double served = p->chain ? stage->chain_llm_s : job->done_llm_s;
-    *promotion_s = stage->ready_s + p->beta * fmax(p->step, job->done_llm_s) - job->waited_llm_s;
+    double attained = job->done_llm_s, waited = job->waited_llm_s;
+    if (p->scope > SCOPE_ALL) {
+        served = attained = served_in(view, id, stage->queue);
+        waited = 0;
+    }
+    *promotion_s = stage->ready_s + p->beta * fmax(p->step, attained) - waited;
     bool first = *promotion_s <= llmsched_view_now(view);
     *key = (first ? 0 : level_of(p, served)) * LEVEL_APART +
            fmin(fmax(stage->ready_s, 0), LEVEL_APART);
@@ -151,14 +172,23 @@ static void release(void *user)
 static llmsched_status create(llmsched_context *context, const char *name, bool chain,
                               const char *text, llmsched_policy *policy, llmsched_error *err)
 {
-    state read = {
-        .chain = chain, .levels = 7, .first = 2, .beta = 8, .step = 1, .long_prompt = 2048};
-    const lls_policy_option options[] = {{"levels", 1, 60, &read.levels, NULL},
+    state read = {.chain = chain,
+                  .levels = 7,
+                  .first = 2,
+                  .beta = 8,
+                  .step = 1,
+                  .long_prompt = 2048,
+                  .scope = SCOPE_ALL};
+    /* Chains run over all engines: atlas has no such scope. */
+    const lls_policy_option options[] = {{"scope", SCOPE_ALL, SCOPE_ENGINE, &read.scope, scopes},
+                                         {"levels", 1, 60, &read.levels, NULL},
                                          {"first", 1e-6, 1e9, &read.first, NULL},
                                          {"beta", 1e-6, 1e9, &read.beta, NULL},
                                          {"step", 1e-6, 1e6, &read.step, NULL},
                                          {"long", 0, 1e12, &read.long_prompt, NULL}};
-    llmsched_status status = lls_policy_options(name, text, options, LLS_COUNT(options), err);
+    uint32_t skip = chain ? 1 : 0;
+    llmsched_status status =
+        lls_policy_options(name, text, options + skip, LLS_COUNT(options) - skip, err);
     if (status != LLMSCHED_OK)
         return status;
     state *p = lls_calloc(context, 1, sizeof *p);
@@ -193,11 +223,13 @@ const lls_builtin lls_policy_plas = {
         "Autellix's PLAS (2025): least attained LLM service of the program first, in "
         "levels; levels=7, first=2 (threshold, in steps), step=1 (alone-seconds; of a decode step: "
         "as "
-        "in the paper), beta=8 (waiting per service that puts first), long=2048 (prompt tokens)",
+        "in the paper), beta=8 (waiting per service that puts first), long=2048 (prompt tokens), "
+        "scope=all (engine: "
+        "accounts of each model's engines alone)",
     .create = create_plas};
 
 const lls_builtin lls_policy_atlas = {
     .name = "atlas",
     .summary = "Autellix's ATLAS (2025): as plas, by the longest chain of finished calls; the same "
-               "options",
+               "options but scope",
     .create = create_atlas};
