@@ -73,8 +73,11 @@ static bool save_file(const char *folder, size_t seed, const char *name, const c
 static void write_jobs(const struct workload *workload, const struct sim_result *result, FILE *file)
 {
     (void)result;
-    for (size_t j = 0; j < workload->count; j++)
-        job_write(&workload->jobs[j], file);
+    for (size_t j = 0; j < workload->count; j++) {
+        const struct job *job = &workload->jobs[j];
+        const char *tenant = workload->tenant_count > 0 ? workload->tenants[job->tenant] : NULL;
+        job_write(job, tenant, file);
+    }
 }
 
 /* Simulation number index: a seed and a contender. */

@@ -154,7 +154,7 @@ double tool_load(const struct pool_of_runs *pool, const struct cluster *cluster,
     double tool_s = 0.0;
     for (size_t i = 0; i < pool->count; i++)
         tool_s += pool->sources[i].tool_s / (double)pool->count;
-    return cluster->tool_slots > 0 ? rate * tool_s / cluster->tool_slots : 0.0;
+    return cluster->slot_count > 0 ? rate * tool_s / cluster->slot_count : 0.0;
 }
 
 static char *numbered_name(struct arena *arena, const char *run, size_t index)

@@ -87,7 +87,7 @@ static void write_jobs(const struct generate *a, const struct chosen *chosen, si
                           .body = generator_make(generator, app->maker, &random),
                           .arrival_s = now,
                           .sjf_mean_s = app->llm_s + app->tool_s};
-        job_write(&job, file);
+        job_write(&job, NULL, file);
         progress_step(&progress, 1);
     }
     progress_end(&progress);

@@ -18,8 +18,22 @@ void workload_add(struct workload *workload, const struct job *job)
 void workload_release(struct workload *workload)
 {
     free(workload->jobs);
+    free(workload->tenants);
     arena_release(&workload->arena);
     *workload = (struct workload){0};
+}
+
+uint32_t workload_tenant(struct workload *workload, const char *name)
+{
+    uint32_t t = 0;
+    while (t < workload->tenant_count && strcmp(workload->tenants[t], name) != 0)
+        t++;
+    if (t == workload->tenant_count) {
+        grow((void **)&workload->tenants, &workload->tenant_capacity, (size_t)t + 1,
+             sizeof *workload->tenants);
+        workload->tenants[workload->tenant_count++] = name;
+    }
+    return t;
 }
 
 void body_link(struct body *body, struct arena *arena)
@@ -42,7 +56,7 @@ void body_link(struct body *body, struct arena *arena)
     free(next);
 }
 
-void job_write(const struct job *job, FILE *file)
+void job_write(const struct job *job, const char *tenant, FILE *file)
 {
     fputs("{\"job\":", file);
     json_put_string(file, job->name);
@@ -53,6 +67,14 @@ void job_write(const struct job *job, FILE *file)
     if (!isnan(job->sjf_mean_s)) {
         fputs(",\"sjf_mean_s\":", file);
         json_put_number(file, job->sjf_mean_s);
+    }
+    if (tenant != NULL) {
+        fputs(",\"tenant\":", file);
+        json_put_string(file, tenant);
+    }
+    if (job->weight > 0.0) {
+        fputs(",\"weight\":", file);
+        json_put_number(file, job->weight);
     }
     fputs(",\"stages\":[", file);
     for (uint32_t i = 0; i < job->body->stage_count; i++) {
@@ -65,6 +87,10 @@ void job_write(const struct job *job, FILE *file)
         if (s->model != NULL) {
             fputs(",\"model\":", file);
             json_put_string(file, s->model);
+        }
+        if (s->pool != NULL) {
+            fputs(",\"pool\":", file);
+            json_put_string(file, s->pool);
         }
         fputs(",\"parents\":[", file);
         for (uint32_t p = 0; p < s->parent_count; p++) {
@@ -103,12 +129,29 @@ const char *stage_model(const struct stage *stage, const struct cluster *cluster
     return only == NULL || stage->model == NULL ? only : stage->model;
 }
 
+const struct tool_pool *stage_pool(const struct stage *stage, const struct cluster *cluster)
+{
+    if (stage->kind != LLMSCHED_STAGE_REGULAR || cluster->pool_count == 0)
+        return NULL;
+    if (stage->pool != NULL)
+        return cluster_pool(cluster, stage->pool);
+    for (uint32_t p = 0; p < cluster->pool_count; p++)
+        for (uint32_t t = 0; t < cluster->pools[p].tool_count; t++)
+            if (strcmp(cluster->pools[p].tools[t], stage->name) == 0)
+                return &cluster->pools[p];
+    return NULL;
+}
+
 /* The one model that a cluster without names serves, as the jobs call it; kept in *only. */
 static bool stage_fits(const struct stage *stage, const struct cluster *cluster, const char **only,
                        struct place *place)
 {
+    if (stage->kind == LLMSCHED_STAGE_REGULAR && stage->pool != NULL)
+        return cluster_pool(cluster, stage->pool) != NULL
+                   ? true
+                   : json_expected(place, "pool", "a pool of tool slots that the cluster has");
     if (stage->kind == LLMSCHED_STAGE_REGULAR)
-        return cluster->tool_slots > 0
+        return cluster->tool_slots > 0 || stage_pool(stage, cluster) != NULL
                    ? true
                    : json_expected(place, "kind", "no tool on a cluster without tool slots");
     if (cluster->engine_count == 0)

@@ -86,8 +86,14 @@ static bool read_stage(struct reading *reading, struct place *place, const cJSON
             return false;
     } else if (strcmp(kind, "tool") == 0) {
         stage->kind = LLMSCHED_STAGE_REGULAR;
+        const char *pool;
         if (!json_get_amount(place, json, "duration_s", &stage->duration_s))
             return false;
+        if (json_member(json, "pool") != NULL) {
+            if (!json_get_string(place, json, "pool", &pool))
+                return false;
+            stage->pool = intern(&reading->words, pool)->text;
+        }
     } else {
         return json_expected(place, "kind", "\"llm\" or \"tool\"");
     }
@@ -121,6 +127,23 @@ static bool read_stages(struct reading *reading, struct place *place, const cJSO
     return true;
 }
 
+/* Who names no tenant belongs to that without a name, if any job names one. */
+static bool read_tenant(struct reading *reading, struct place *place, const cJSON *json,
+                        struct job *job)
+{
+    const char *tenant = "";
+    if (json_member(json, "tenant") != NULL && !json_get_string(place, json, "tenant", &tenant))
+        return false;
+    if (json_member(json, "weight") != NULL) {
+        if (!json_get_amount(place, json, "weight", &job->weight))
+            return false;
+        if (!(job->weight > 0.0))
+            return json_expected(place, "weight", "a number above 0");
+    }
+    job->tenant = workload_tenant(reading->workload, intern(&reading->words, tenant)->text);
+    return true;
+}
+
 static bool read_job(struct reading *reading, struct place *place, const cJSON *json)
 {
     struct job job = {.sjf_mean_s = NAN};
@@ -133,6 +156,8 @@ static bool read_job(struct reading *reading, struct place *place, const cJSON *
         return false;
     if (json_member(json, "sjf_mean_s") != NULL &&
         !json_get_amount(place, json, "sjf_mean_s", &job.sjf_mean_s))
+        return false;
+    if (!read_tenant(reading, place, json, &job))
         return false;
     struct word *word = intern(&reading->words, name);
     if (word->is_job)
@@ -172,6 +197,8 @@ bool jobs_read(struct workload *workload, const char *path, struct problem *prob
         cJSON_Delete(json);
     }
     good = good && problem->code == EXIT_DONE;
+    if (workload->tenant_count == 1 && workload->tenants[0][0] == '\0')
+        workload->tenant_count = 0;
     if (good && workload->count == 0)
         good = bad_input(problem, "%s:1: job: expected at least one job", path);
     line_close(&reader);

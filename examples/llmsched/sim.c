@@ -120,13 +120,20 @@ static const char *check(const struct sim *sim, const llmsched_decision *d)
     const struct stage *stage = &body->stages[live->stage[d->stage]];
     if (d->task >= stage->tasks || live->unstarted[live->stage[d->stage]] == 0)
         return "no such task";
-    if (d->executor >= (uint64_t)cluster->engine_count + cluster->tool_slots ||
+    if (d->executor >= cluster_executors(cluster) ||
         (d->executor < cluster->engine_count) != (stage->kind == LLMSCHED_STAGE_LLM))
         return "no such executor";
     if (!outages_is_up(sim, d->executor))
         return "the executor is down";
     if (sim->faulty && live->running[live->first_task[live->stage[d->stage]] + d->task])
         return "the task runs already";
+    if (d->executor >= cluster->engine_count &&
+        stage_pool(stage, cluster) !=
+            cluster_pool_of(cluster, (uint32_t)d->executor - cluster->engine_count))
+        return "the slot is in another pool";
+    if (d->executor < cluster->engine_count &&
+        !cluster_serves(cluster, (uint32_t)d->executor, stage_model(stage, cluster)))
+        return "the engine serves another model";
     if (d->executor >= cluster->engine_count)
         return sim->slot_busy[d->executor - cluster->engine_count] ? "the slot is busy" : NULL;
     const struct engine *engine = &sim->engines[d->executor];
@@ -255,7 +262,7 @@ static bool set_up(struct sim *sim)
     sim->arrivals = allocate(n, sizeof *sim->arrivals);
     sim->arrived = allocate(n, sizeof *sim->arrived);
     sim->engines = allocate(cluster->engine_count, sizeof *sim->engines);
-    sim->slot_busy = allocate(cluster->tool_slots, sizeof *sim->slot_busy);
+    sim->slot_busy = allocate(cluster->slot_count, sizeof *sim->slot_busy);
     for (uint32_t e = 0; e < cluster->engine_count; e++)
         engine_init(&sim->engines[e], cluster, cluster->engines[e].max_batch);
     order_arrivals(sim);
@@ -263,7 +270,7 @@ static bool set_up(struct sim *sim)
         LLMSCHED_OK)
         return library_failed(sim->problem, NULL, &err);
     bool good = true;
-    for (uint32_t e = 0; good && e < cluster->engine_count + cluster->tool_slots; e++)
+    for (uint32_t e = 0; good && e < cluster_executors(cluster); e++)
         good = sim_executor_up(sim, e);
     outages_start(sim);
     sim->posting_s = 0.0; /* setting up is no decision */

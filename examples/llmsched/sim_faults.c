@@ -7,7 +7,7 @@
 
 static uint32_t executor_count(const struct sim *sim)
 {
-    return sim->cluster->engine_count + sim->cluster->tool_slots;
+    return cluster_executors(sim->cluster);
 }
 
 void outages_start(struct sim *sim)

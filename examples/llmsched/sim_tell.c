@@ -44,6 +44,7 @@ static bool engine_up(struct sim *sim, uint32_t e)
                                     .kind = LLMSCHED_STAGE_LLM,
                                     .model = cluster->engines[e].model,
                                     .capacity = cluster->engines[e].max_batch,
+                                    .price = cluster->engines[e].price,
                                     .curve_count = count,
                                     .curve_batch = curve,
                                     .curve_slowdown = curve + count};
@@ -56,10 +57,15 @@ static bool engine_up(struct sim *sim, uint32_t e)
 
 bool sim_executor_up(struct sim *sim, uint32_t executor)
 {
-    const llmsched_executor slot = {
-        .size = sizeof slot, .kind = LLMSCHED_STAGE_REGULAR, .capacity = 1};
-    if (executor < sim->cluster->engine_count)
+    const struct cluster *cluster = sim->cluster;
+    if (executor < cluster->engine_count)
         return engine_up(sim, executor);
+    const struct tool_pool *pool = cluster_pool_of(cluster, executor - cluster->engine_count);
+    const llmsched_executor slot = {.size = sizeof slot,
+                                    .kind = LLMSCHED_STAGE_REGULAR,
+                                    .model = pool != NULL ? pool->name : NULL,
+                                    .capacity = 1,
+                                    .price = cluster->tool_price};
     return post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_EXECUTOR_UP,
                                        .executor = executor,
                                        .executor_info = &slot});
@@ -134,7 +140,11 @@ static void add_unfinished_work(const struct sim *sim, uint32_t job, llmsched_jo
 static void fill_job_info(const struct sim *sim, uint32_t job, llmsched_job *info)
 {
     const struct job *j = &sim->workload->jobs[job];
-    *info = (llmsched_job){.size = sizeof *info, .profile = j->profile, .arrival_s = j->arrival_s};
+    *info = (llmsched_job){.size = sizeof *info,
+                           .profile = j->profile,
+                           .arrival_s = j->arrival_s,
+                           .tenant = j->tenant,
+                           .weight = j->weight};
     if (!isnan(j->sjf_mean_s))
         info->given_mean_s = j->sjf_mean_s;
     if (sim->oracle)
@@ -153,11 +163,14 @@ static bool reveal(struct sim *sim, uint32_t job, uint32_t s)
     live->unstarted[s] = stage->tasks;
     for (uint32_t p = 0; p < stage->parent_count; p++)
         parents[p] = live->number[stage->parents[p]];
+    const struct tool_pool *pool = stage_pool(stage, sim->cluster);
     llmsched_revealed_stage info = {
         .size = sizeof info,
         .kind = stage->kind,
         .name = stage->name,
-        .model = stage_model(stage, sim->cluster),
+        .model = stage->kind == LLMSCHED_STAGE_LLM ? stage_model(stage, sim->cluster)
+                 : pool != NULL                    ? pool->name
+                                                   : NULL,
         .parents = parents,
         .parent_count = stage->parent_count,
         .tasks = stage->tasks,

@@ -87,6 +87,27 @@ def random_cluster(rng):
     return cluster
 
 
+def with_pools(rng, cluster, jobs):
+    """The same with tool slots in pools, to which stages go by their names or as they say."""
+    cluster = dict(cluster, tool_pools=[{"name": "p", "slots": rng.randint(1, 2), "tools": ["a"]},
+                                        {"name": "q", "slots": 1}],
+                   tool_slots=rng.choice([1, 1, 2]))
+    stages = []
+    for job in jobs:
+        stages.append([dict(s, pool=rng.choice("pq")) if s["kind"] == "tool" and rng.random() < 0.4
+                       else s for s in job["stages"]])
+    return cluster, [dict(j, stages=s) for j, s in zip(jobs, stages)]
+
+
+def pool_of(cluster, stage):
+    """Name of the pool that a tool runs in, or None."""
+    for pool in cluster.get("tool_pools", []):
+        if stage.get("pool") == pool["name"] or ("pool" not in stage and
+                                                 stage["name"] in pool.get("tools", [])):
+            return pool["name"]
+    return None
+
+
 def random_stage(rng, number, models, tidy):
     stage = {"id": "s%d" % number, "name": rng.choice("abc"),
              "samples": rng.choice([1, 1, 1, 2, 5])}
@@ -169,7 +190,10 @@ def check_schedule(cluster, jobs, tasks, completions):
             assert wanted is None or served is None or wanted == served, "the wrong model"
         else:
             slot = t["executor"] - len(engines)
-            assert 0 <= slot < cluster["tool_slots"], "no such slot"
+            slots = [None] * cluster["tool_slots"] + [p["name"] for p in cluster.get("tool_pools", [])
+                                                      for _ in range(p["slots"])]
+            assert 0 <= slot < len(slots), "no such slot"
+            assert slots[slot] == pool_of(cluster, stage), "a slot of another pool"
             took = t["end_s"] - t["start_s"]
             assert abs(took - stage["duration_s"]) <= 3e-9, "a tool task of another length"
         places.setdefault(t["executor"], []).append(t)

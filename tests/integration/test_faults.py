@@ -37,6 +37,8 @@ def nothing_is_lost():
         for seed in support.seeds(120):
             rng = support.generator(seed)
             cluster, jobs = support.random_workload(rng, 20)
+            if seed % 2:
+                cluster, jobs = support.with_pools(rng, cluster, jobs)
             faults, policy = random_faults(rng), policies[seed % len(policies)]
             more = ("--faults", faults, "--seed", seed)
             out, tasks = simulate(folder, cluster, jobs, policy, *more)

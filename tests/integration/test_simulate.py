@@ -54,6 +54,23 @@ def a_larger_workload_agrees():
             compare_with_twin(seed, folder, cluster, jobs)
 
 
+def pools_of_tools_agree():
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in support.seeds(60):
+            rng = support.generator(500 + seed)
+            cluster, jobs = support.with_pools(rng, *support.random_workload(rng))
+            compare_with_twin(seed, folder, cluster, jobs)
+            # Prices change no completion time of the cross-check policies.
+            priced = dict(cluster, tool_price=0.1,
+                          engines=[dict(e, price=2.5) for e in cluster["engines"]])
+            assert simulate(folder, priced, jobs, "fcfs") == simulate(folder, cluster, jobs, "fcfs")
+        rng = support.generator(1)
+        cluster, jobs = support.with_pools(rng, *support.random_workload(rng, 25))
+        for policy in support.policies() + support.VARIANTS:
+            out, tasks = simulate(folder, cluster, jobs, policy)
+            support.check_schedule(cluster, jobs, tasks, [o["completion_s"] for o in out])
+
+
 def both_prefill_rules_differ():
     """So that the agreement above is not that of a rule never used."""
     rng = support.generator(7)
@@ -150,7 +167,7 @@ def vectors_agree():
 
 
 if __name__ == "__main__":
-    sys.exit(support.main([random_workloads_agree, a_larger_workload_agrees,
+    sys.exit(support.main([random_workloads_agree, pools_of_tools_agree, a_larger_workload_agrees,
                            both_prefill_rules_differ, every_policy_makes_possible_schedules,
                            the_checker_finds_faults, policies_see_no_list_positions,
                            vectors_agree]))
