@@ -36,7 +36,7 @@ static void run_pilot(struct chosen *chosen, const struct cluster *cluster,
         const struct body *body = generator_make(generator, chosen->maker, &random);
         chosen->llm_s += job_work(body, LLMSCHED_STAGE_LLM, cluster) / PILOT_JOBS;
         chosen->tool_s += job_work(body, LLMSCHED_STAGE_REGULAR, cluster) / PILOT_JOBS;
-        chosen->serial_s += serial_demand(body, cluster, per_token) / PILOT_JOBS;
+        chosen->serial_s += serial_demand(body, cluster, EVERY_MODEL, per_token) / PILOT_JOBS;
     }
 }
 

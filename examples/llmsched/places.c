@@ -91,6 +91,13 @@ static double rate(const struct engine *engine)
     return 1.0 / step;
 }
 
+double engine_clock(const struct engine *engine, double now_s)
+{
+    if (engine->requests.count == 0)
+        return engine->clock;
+    return engine->clock + (now_s - engine->time_s) * engine->rate;
+}
+
 double engine_end(const struct engine *engine)
 {
     if (engine->requests.count == 0)
@@ -120,6 +127,10 @@ void engine_start(struct engine *engine, struct running task, double prompt_toke
     }
     if (task.fate.timeout_s > 0.0)
         work = task.fate.timeout_s / (cluster->serial ? cluster_tau(cluster, 1.0) : 1.0);
+    task.alone_s = task.fate.timeout_s > 0.0
+                       ? task.fate.timeout_s
+                       : task.fate.share * cluster_alone(cluster, prompt_tokens, output_tokens);
+    task.begin = engine->clock;
     task.end = engine->clock + work * task.fate.share;
     running_push(&engine->requests, &task);
 }

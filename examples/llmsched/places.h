@@ -14,6 +14,8 @@ struct running {
     double end;    /* on the clock of its place */
     double step_s; /* serial prefill: what its prompt adds to every step */
     struct fate fate;
+    double begin;   /* on that clock */
+    double alone_s; /* what it is served in all, if it is let */
     uint32_t job, stage, task;
     uint32_t executor;
     size_t row; /* in the schedule, where one is kept */
@@ -49,6 +51,8 @@ void engine_init(struct engine *engine, const struct cluster *cluster, uint32_t 
 void engine_finish(struct engine *engine);
 /* Moves the clock on to a time not after next_s. */
 void engine_advance(struct engine *engine, double now_s);
+/* What the clock says at such a time. */
+double engine_clock(const struct engine *engine, double now_s);
 /* After joins and leaves at the present time. */
 void engine_refresh(struct engine *engine);
 /* The time of the first end, of those still in the heap. */

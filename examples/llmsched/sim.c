@@ -169,11 +169,15 @@ static bool start(struct sim *sim, const llmsched_decision *d)
         task.row = keep_start(sim, &task);
     if (stage->kind == LLMSCHED_STAGE_REGULAR) {
         sim->slot_busy[task.executor - sim->cluster->engine_count] = true;
+        task.begin = sim->now_s;
         task.end = sim->now_s + (task.fate.timeout_s > 0.0 ? task.fate.timeout_s
                                                            : stage->duration_s * task.fate.share);
+        task.alone_s = task.end - task.begin;
+        shares_start(sim, &task);
         running_push(&sim->tools, &task);
         return true;
     }
+    shares_start(sim, &task);
     struct engine *engine = &sim->engines[task.executor];
     engine_advance(engine, sim->now_s);
     engine_start(engine, task, task_share(stage->prompt_tokens, stage->tasks, task.task),
@@ -213,10 +217,12 @@ static bool step(struct sim *sim)
     sim->now_s = fmax(time, sim->now_s);
     collect_completions(sim);
     for (size_t i = 0; i < sim->done_count; i++)
-        if (!(sim->done[i].fate.fails ? sim_return(sim, &sim->done[i], SIM_FAILED)
-                                      : sim_complete(sim, &sim->done[i])))
+        if (!(sim->done[i].fate.fails
+                  ? sim_return(sim, &sim->done[i], sim->done[i].alone_s, SIM_FAILED)
+                  : sim_complete(sim, &sim->done[i])))
             return false;
-    return outages_apply(sim) && apply_arrivals(sim) && decide(sim);
+    return outages_apply(sim) && apply_arrivals(sim) && shares_look(sim) && decide(sim) &&
+           shares_look(sim);
 }
 
 /* --- a run ------------------------------------------------------------------------ */
@@ -273,6 +279,8 @@ static bool set_up(struct sim *sim)
     for (uint32_t e = 0; good && e < cluster_executors(cluster); e++)
         good = sim_executor_up(sim, e);
     outages_start(sim);
+    if (sim->options->keep_shares && sim->workload->tenant_count > 1)
+        sim->shares = shares_create(sim);
     sim->posting_s = 0.0; /* setting up is no decision */
     return good;
 }
@@ -286,6 +294,7 @@ static void clean_up(struct sim *sim)
     llmsched_scheduler_destroy(sim->scheduler);
     free(sim->engines);
     free(sim->outages);
+    shares_destroy(sim->shares);
     free(sim->live);
     free(sim->arrivals);
     free(sim->arrived);
@@ -306,6 +315,8 @@ bool sim_run(const struct workload *workload, const struct cluster *cluster,
     bool good = set_up(&sim);
     while (good && sim.jobs_over < workload->count)
         good = step(&sim);
+    if (good)
+        shares_report(&sim);
     clean_up(&sim);
     if (!good)
         sim_result_release(result);
@@ -316,5 +327,8 @@ void sim_result_release(struct sim_result *result)
 {
     free(result->completion_s);
     free(result->tasks);
+    if (result->fairness != NULL)
+        free(result->fairness->contended_s);
+    free(result->fairness);
     *result = (struct sim_result){0};
 }

@@ -16,7 +16,8 @@ struct sim_options {
     llmsched_context *context;
     const char *policy; /* with its options */
     uint64_t seed;
-    bool keep_tasks; /* fill in the schedule */
+    bool keep_tasks;  /* fill in the schedule */
+    bool keep_shares; /* see how tenants are served, up to MOST_TENANTS of them */
     struct faults faults;
 };
 
@@ -30,14 +31,23 @@ struct sim_task {
     enum sim_end end;
 };
 
+/* How even tenants were served while they competed (docs/simulation.md, "Tenants"). */
+struct fairness {
+    double *contended_s; /* by tenant: cost served while it competed with some other */
+    double difference_s; /* largest of two tenants' cost per weight over an interval */
+    double unfairness_s; /* the same less what their accounts were apart at its beginning */
+    double bound_s;      /* least that any two tenants' unfairness is proved to stay below */
+};
+
 struct sim_result {
     double *completion_s; /* by job */
     struct sim_task *tasks;
     size_t task_count, task_capacity;
     uint64_t decisions;
-    uint64_t failed, stopped; /* attempts */
-    double busy_s;            /* spent in the scheduler */
-    struct histogram latency; /* from posting to the decision pulled */
+    uint64_t failed, stopped;  /* attempts */
+    double busy_s;             /* spent in the scheduler */
+    struct histogram latency;  /* from posting to the decision pulled */
+    struct fairness *fairness; /* of workloads with several tenants, else NULL */
 };
 
 /* The workload must fit the cluster. */

@@ -48,6 +48,7 @@ static bool go_down(struct sim *sim, uint32_t e)
     struct running *lost = allocate(heap->count + 1, sizeof *lost);
     if (is_engine)
         engine_advance(&sim->engines[e], sim->now_s);
+    double clock = is_engine ? sim->engines[e].clock : sim->now_s;
     size_t count = running_take(heap, e, lost);
     if (is_engine)
         engine_refresh(&sim->engines[e]);
@@ -55,8 +56,11 @@ static bool go_down(struct sim *sim, uint32_t e)
         sim->slot_busy[e - sim->cluster->engine_count] = false;
     qsort(lost, count, sizeof *lost, compare);
     good = sim_executor_down(sim, e);
-    for (size_t i = 0; good && i < count; i++)
-        good = sim_return(sim, &lost[i], SIM_STOPPED);
+    for (size_t i = 0; good && i < count; i++) {
+        double all = lost[i].end - lost[i].begin;
+        double share = all > 0.0 ? (clock - lost[i].begin) / all : 1.0;
+        good = sim_return(sim, &lost[i], lost[i].alone_s * share, SIM_STOPPED);
+    }
     free(lost);
     return good;
 }

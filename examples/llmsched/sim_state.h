@@ -40,6 +40,7 @@ struct sim {
     struct problem *problem;
     llmsched_scheduler *scheduler;
     bool true_numbers, oracle;
+    struct shares *shares;  /* NULL: not asked for */
     bool faulty;            /* something may go wrong */
     struct outage *outages; /* by executor, where executors go down */
     struct engine *engines;
@@ -74,8 +75,21 @@ bool sim_arrive(struct sim *sim, uint32_t job);
 /* The task's place is free already. Reveals what its stage's end makes ready, and ends the job with
  * its last stage. */
 bool sim_complete(struct sim *sim, const struct running *task);
-/* A task is ready again; where it failed by itself, the scheduler is told. */
-bool sim_return(struct sim *sim, const struct running *task, enum sim_end end);
+/* A task is ready again after it was served so many alone-seconds; where it failed by itself, the
+ * scheduler is told. */
+bool sim_return(struct sim *sim, const struct running *task, double served_s, enum sim_end end);
+
+/* sim_shares.c: what tenants are served. */
+struct shares *shares_create(const struct sim *sim);
+void shares_destroy(struct shares *shares);
+void shares_reveal(struct sim *sim, uint32_t job, uint32_t stage);
+/* Before the task is one of its place's. */
+void shares_start(struct sim *sim, const struct running *task);
+/* It was served so many alone-seconds. */
+void shares_end(struct sim *sim, const struct running *task, double alone_s, enum sim_end end);
+/* All that happens at this time, or all that is decided at it, has happened. */
+bool shares_look(struct sim *sim);
+void shares_report(struct sim *sim);
 
 /* sim_faults.c: outages. */
 void outages_start(struct sim *sim);

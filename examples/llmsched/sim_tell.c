@@ -177,6 +177,7 @@ static bool reveal(struct sim *sim, uint32_t job, uint32_t s)
         .has_prompt = stage->kind == LLMSCHED_STAGE_LLM,
         .prompt_tokens = stage->prompt_tokens,
     };
+    shares_reveal(sim, job, s);
     bool good = post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_STAGE_REVEALED,
                                             .job = job,
                                             .stage = number,
@@ -280,10 +281,11 @@ static void note_end(struct sim *sim, const struct running *task, enum sim_end e
         live->running[live->first_task[task->stage] + task->task] = false;
 }
 
-bool sim_return(struct sim *sim, const struct running *task, enum sim_end end)
+bool sim_return(struct sim *sim, const struct running *task, double served_s, enum sim_end end)
 {
     struct live *live = sim->live[task->job];
     note_end(sim, task, end);
+    shares_end(sim, task, served_s, end);
     live->unstarted[task->stage]++;
     *(end == SIM_FAILED ? &sim->result->failed : &sim->result->stopped) += 1;
     return end == SIM_STOPPED || post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_TASK_FAILED,
@@ -299,6 +301,7 @@ bool sim_complete(struct sim *sim, const struct running *task)
     const struct stage *stage = &body->stages[task->stage];
     double first[4];
     note_end(sim, task, SIM_FINISHED);
+    shares_end(sim, task, task->alone_s, SIM_FINISHED);
     live->unfinished[task->stage]--;
     live->ended[3 * task->stage + task_class(stage, task->task, first)]++;
     llmsched_event event = {.type = LLMSCHED_EVENT_TASK_FINISHED,

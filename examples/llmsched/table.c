@@ -167,6 +167,8 @@ void table_print(const struct comparison *c, FILE *file)
             "gap %", "decis./s", "p50 us", "p99 us");
     for (size_t p = 0; p < c->contender_count; p++)
         print_row(c, sorted[p], width, file);
+    if (c->tenants.count > 0)
+        tenants_print(c, file);
     if (c->faults_text != NULL)
         print_faults(c, file);
     fputs("\noracle-srpt sees the whole of every job and is there for comparison only.\n", file);
@@ -246,6 +248,8 @@ void table_write_json(const struct comparison *c, FILE *file)
         fputs(",\"faults\":", file);
         json_put_string(file, c->faults_text);
     }
+    if (c->tenants.count > 0)
+        tenants_write_setting(c, file);
     fprintf(file, ",\"jobs\":%zu,\"seeds\":[", c->jobs);
     for (size_t s = 0; s < c->seeds; s++)
         fprintf(file, "%s%zu", s > 0 ? "," : "", s + 1);
@@ -257,6 +261,8 @@ void table_write_json(const struct comparison *c, FILE *file)
         put_row(file, &c->rows[p]);
         if (c->faults_text != NULL)
             put_faults(file, &c->rows[p]);
+        if (c->tenants.count > 0)
+            tenants_write_row(c, p, file);
         fputc('}', file);
     }
     fputs("\n }}\n", file);
