@@ -196,6 +196,11 @@ static bool read_cluster(struct cluster *cluster, const cJSON *json, struct plac
         (json_member(json, "tool_price") != NULL &&
          !read_price(json, place, "tool_price", &cluster->tool_price)))
         return false;
+    if (json_member(json, "prefix_reuse") != NULL &&
+        (!json_get_amount(place, json, "prefix_reuse", &cluster->prefix_reuse) ||
+         (cluster->prefix_reuse > 1.0 &&
+          !json_expected(place, "prefix_reuse", "a number in 0 .. 1"))))
+        return false;
     if (json_member(json, "prefill") != NULL && !json_get_string(place, json, "prefill", &prefill))
         return false;
     cluster->serial = strcmp(prefill, "serial") == 0;
@@ -303,6 +308,10 @@ void cluster_write(const struct cluster *cluster, FILE *file)
     }
     fputs("],\n  \"prefill_s_per_token\": ", file);
     json_put_number(file, cluster->prefill_s_per_token);
+    if (cluster->prefix_reuse > 0.0) {
+        fputs(",\n  \"prefix_reuse\": ", file);
+        json_put_number(file, cluster->prefix_reuse);
+    }
     fprintf(file, ",\n  \"prefill\": \"%s\"\n}\n", cluster->serial ? "serial" : "stretched");
 }
 

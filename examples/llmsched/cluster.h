@@ -35,7 +35,8 @@ struct cluster {
     double *tau_batch, *tau_s; /* seconds per output token at a batch size */
     double *slowdown;          /* tau_s / tau(1) */
     double prefill_s_per_token;
-    bool serial; /* prompts are worked one after another */
+    double prefix_reuse; /* share of what an engine may hold of a prompt that it need not work */
+    bool serial;         /* prompts are worked one after another */
 };
 
 /* "default", "small", or a file. */

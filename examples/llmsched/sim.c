@@ -150,6 +150,20 @@ static struct fate begin_attempt(struct sim *sim, struct live *live, const struc
                    live->attempts[at]++);
 }
 
+static void start_request(struct sim *sim, struct live *live, const struct stage *stage,
+                          struct running task)
+{
+    struct engine *engine = &sim->engines[task.executor];
+    double prompt = task_share(stage->prompt_tokens, stage->tasks, task.task);
+    double output = task_share(stage->output_tokens, stage->tasks, task.task);
+    double held = live->last_engine == task.executor ? fmin(prompt, live->last_tokens) : 0.0;
+    live->last_engine = task.executor;
+    live->last_tokens = prompt + output;
+    engine_advance(engine, sim->now_s);
+    engine_start(engine, task, prompt - sim->cluster->prefix_reuse * held, output);
+    engine_refresh(engine);
+}
+
 static bool start(struct sim *sim, const llmsched_decision *d)
 {
     const char *wrong = check(sim, d);
@@ -178,11 +192,7 @@ static bool start(struct sim *sim, const llmsched_decision *d)
         return true;
     }
     shares_start(sim, &task);
-    struct engine *engine = &sim->engines[task.executor];
-    engine_advance(engine, sim->now_s);
-    engine_start(engine, task, task_share(stage->prompt_tokens, stage->tasks, task.task),
-                 task_share(stage->output_tokens, stage->tasks, task.task));
-    engine_refresh(engine);
+    start_request(sim, live, stage, task);
     return true;
 }
 

@@ -22,7 +22,9 @@ struct live {
     uint32_t *unfinished; /* tasks */
     uint32_t *unstarted;  /* tasks; UINT32_MAX while hidden */
     uint32_t revealed, stages_left;
-    uint32_t *ended; /* 3 per stage, for oracle-srpt: see task_class() */
+    uint32_t last_engine; /* where its last LLM task started; UINT32_MAX: none has */
+    double last_tokens;   /* of that task: what the engine may still hold */
+    uint32_t *ended;      /* 3 per stage, for oracle-srpt: see task_class() */
     /* For oracle-srpt: unfinished work by block of stages, LLM and tool; only the block of the
      * task that ended is summed anew, so that a job may have 10^5 stages. */
     double (*sums)[2];

@@ -201,6 +201,7 @@ static struct live *make_live(const struct body *body)
     live->unstarted = numbers + 4 * (size_t)n;
     live->ended = numbers + 5 * (size_t)n;
     live->stages_left = n;
+    live->last_engine = UINT32_MAX;
     for (uint32_t s = 0; s < n; s++) {
         live->number[s] = live->stage[s] = live->unstarted[s] = UINT32_MAX;
         live->waiting[s] = body->stages[s].parent_count;
@@ -304,14 +305,15 @@ bool sim_complete(struct sim *sim, const struct running *task)
     shares_end(sim, task, task->alone_s, SIM_FINISHED);
     live->unfinished[task->stage]--;
     live->ended[3 * task->stage + task_class(stage, task->task, first)]++;
-    llmsched_event event = {.type = LLMSCHED_EVENT_TASK_FINISHED,
-                            .job = task->job,
-                            .stage = live->number[task->stage],
-                            .task = task->task,
-                            .flags = LLMSCHED_EVENT_HAS_ALONE | LLMSCHED_EVENT_HAS_OUTPUT,
-                            .alone_s = task_alone(stage, task->task, sim->cluster),
-                            .output_tokens =
-                                task_share(stage->output_tokens, stage->tasks, task->task)};
+    llmsched_event event = {
+        .type = LLMSCHED_EVENT_TASK_FINISHED,
+        .job = task->job,
+        .stage = live->number[task->stage],
+        .task = task->task,
+        .flags = LLMSCHED_EVENT_HAS_ALONE | LLMSCHED_EVENT_HAS_OUTPUT,
+        .alone_s = stage->kind == LLMSCHED_STAGE_LLM ? task->alone_s
+                                                     : task_alone(stage, task->task, sim->cluster),
+        .output_tokens = task_share(stage->output_tokens, stage->tasks, task->task)};
     if (!post(sim, &event))
         return false;
     if (live->unfinished[task->stage] == 0 && !end_stage(sim, task->job, task->stage))

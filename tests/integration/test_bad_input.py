@@ -110,6 +110,9 @@ def bad_pools_and_tenants(s):
     for key, value in (("tool_price", 0), ("tool_price", -1), ("tool_price", "x")):
         support.write_json(s.cluster, dict(CLUSTER, **{key: value}))
         s.refuse_simulate(["c.json", key])
+    for value in (-0.1, 1.1, "x"):
+        support.write_json(s.cluster, dict(CLUSTER, prefix_reuse=value))
+        s.refuse_simulate(["c.json", "prefix_reuse"])
     support.write_json(s.cluster, changed(CLUSTER, ("engines", 0, "price"), 0))
     s.refuse_simulate(["c.json", "price"])
     support.write_json(s.cluster, dict(CLUSTER, tool_pools=[pool], tool_slots=0))
