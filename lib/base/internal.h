@@ -78,6 +78,8 @@ llmsched_status lls_sized_out(void *to, const void *from, size_t from_size, size
 /* Cleared memory for count items; NULL also when count * size overflows. count 0 gives a pointer
  * that may be released. */
 void *lls_calloc(const llmsched_context *context, size_t count, size_t size);
+/* Memory that is not cleared. */
+void *lls_allocate(const llmsched_context *context, size_t bytes);
 /* Makes *items hold at least need items (doubling); new room is NOT cleared. false: as before. */
 bool lls_grow(const llmsched_context *context, void **items, uint32_t *capacity, size_t need,
               size_t item_size);
@@ -86,18 +88,21 @@ void lls_free(const llmsched_context *context, void *ptr);
 
 /* --- pool.c: blocks that are used again ---------------------------------- */
 
-/* Blocks larger than this come from the allocator and go back to it. */
+/* Blocks up to the most come in slabs, by size class; larger ones one by one, in powers of two.
+ * What is larger than the largest comes from the allocator and goes back to it. */
 enum {
     LLS_POOL_STEP = 32,
     LLS_POOL_CLASSES = 64,
-    LLS_POOL_MOST = LLS_POOL_STEP * LLS_POOL_CLASSES
+    LLS_POOL_MOST = LLS_POOL_STEP * LLS_POOL_CLASSES,
+    LLS_POOL_LARGE_CLASSES = 9,
+    LLS_POOL_LARGEST = LLS_POOL_MOST << LLS_POOL_LARGE_CLASSES
 };
 
 /* What has been given back waits for the next of its size, so that a steady coming and going asks
  * the allocator for nothing. */
 typedef struct lls_pool {
     const llmsched_context *context; /* borrowed from the owner */
-    struct lls_pool_block *free[LLS_POOL_CLASSES];
+    struct lls_pool_block *free[LLS_POOL_CLASSES + LLS_POOL_LARGE_CLASSES];
     uint32_t made[LLS_POOL_CLASSES];  /* blocks of each size */
     uint32_t uncut[LLS_POOL_CLASSES]; /* those of them not cut off yet, from here on */
     char *cut_from[LLS_POOL_CLASSES];
@@ -105,12 +110,48 @@ typedef struct lls_pool {
 } lls_pool;
 
 void lls_pool_init(lls_pool *pool, const llmsched_context *context);
-/* All small blocks must have been given back, or be used no more. */
+/* All blocks over LLS_POOL_LARGEST must have been given back; the others are used no more. */
 void lls_pool_finish(lls_pool *pool);
 /* Cleared memory; NULL: no memory. */
 void *lls_pool_take(lls_pool *pool, size_t bytes);
 /* bytes: as when it was taken. NULL does nothing. */
 void lls_pool_give(lls_pool *pool, void *block, size_t bytes);
+
+/* --- pieces.c: an array that moves nothing when it grows ------------------ */
+
+/* Where memory comes from and goes back to. */
+typedef struct lls_source {
+    const llmsched_context *context;
+    lls_pool *pool; /* NULL: from the allocator */
+} lls_source;
+
+void *lls_source_take(lls_source from, size_t bytes); /* cleared */
+void lls_source_give(lls_source from, void *block, size_t bytes);
+
+enum { LLS_FIRST_PIECE = 2 };
+
+typedef struct lls_pieces {
+    void *first;   /* LLS_FIRST_PIECE items */
+    void **others; /* each twice as long as the one before */
+    uint32_t count;
+} lls_pieces;
+
+static inline uint32_t lls_pieces_room(const lls_pieces *p)
+{
+    return ((uint32_t)LLS_FIRST_PIECE << p->count) - LLS_FIRST_PIECE;
+}
+
+/* There must be room for it. */
+static inline void *lls_pieces_at(const lls_pieces *p, uint32_t i, size_t item_size)
+{
+    uint32_t past = i + LLS_FIRST_PIECE, piece = 30 - (uint32_t)__builtin_clz(past);
+    char *base = piece == 0 ? p->first : p->others[piece - 1];
+    return base + (past - ((uint32_t)LLS_FIRST_PIECE << piece)) * item_size;
+}
+
+/* Room for so many items, which is not cleared. false: no memory; what is there stays. */
+bool lls_pieces_reserve(lls_pieces *p, lls_source from, uint32_t items, size_t item_size);
+void lls_pieces_finish(lls_pieces *p, lls_source from, size_t item_size);
 
 /* --- map.c: byte string -> uint32_t, open addressing, deterministic ----- */
 

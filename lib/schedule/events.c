@@ -203,8 +203,9 @@ static llmsched_status stage_revealed(llmsched_scheduler *s, const llmsched_even
         return lls_fail(err, LLMSCHED_ERROR_EXISTS, "job %llu: stage %u is revealed already",
                         ID(event->job), event->stage);
     if (job->stage_count >= s->context->max_stages)
-        return lls_fail(err, LLMSCHED_ERROR_LIMIT, "job %llu: more than %u stages", ID(event->job),
-                        s->context->max_stages);
+        return lls_fail(err, LLMSCHED_ERROR_LIMIT,
+                        "job %llu: more than %u stages: raise the context's max_stages",
+                        ID(event->job), s->context->max_stages);
     return lls_stage_add(s, job, event->stage, &info, err);
 }
 

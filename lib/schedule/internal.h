@@ -144,7 +144,7 @@ static inline uint32_t lls_task_number(const lls_task *task)
 }
 
 /* What a job may need: places of its estimates. */
-enum { LLS_RESOURCE_LLM, LLS_RESOURCE_TOOL, LLS_RESOURCE_BOTH, LLS_RESOURCES };
+enum { LLS_RESOURCE_LLM, LLS_RESOURCE_TOOL, LLS_RESOURCE_BOTH };
 enum { LLS_METHODS = LLMSCHED_BY_FOREST };
 
 static inline uint32_t lls_resource(uint32_t kind)
@@ -157,6 +157,15 @@ static inline uint32_t lls_resource(uint32_t kind)
 typedef struct lls_estimate {
     double mean, lo, hi;
 } lls_estimate;
+
+/* Estimates of a job by one method, kept from its first question on. */
+typedef struct lls_belief {
+    struct lls_belief *next;
+    uint32_t method;
+    bool known; /* they hold */
+    double means[LLS_RESOURCE_BOTH];
+    double ranges[]; /* by network only: lo and hi of each resource */
+} lls_belief;
 
 struct lls_job {
     uint64_t id;
@@ -176,13 +185,11 @@ struct lls_job {
     lls_stage *heads;                         /* of its bunches, in an order that means nothing */
     lls_stage *started;                       /* unfinished ones of which a task has started */
     llmsched_progress *progress;              /* NULL: no profile */
+    lls_belief *beliefs;
     uint32_t dirty_at;       /* place in the scheduler's list; LLS_NONE32: not dirty */
     uint32_t scoring;        /* counts from 1 */
-    bool known[LLS_METHODS]; /* whether the estimates by each method hold */
     uint32_t gittins_method; /* of the index kept; 0: none holds */
     double gittins;
-    double means[LLS_METHODS][LLS_RESOURCE_BOTH];
-    lls_estimate by_network[LLS_RESOURCES]; /* the other methods have no ranges */
 };
 
 /* --- tenants (tenant.c) ------------------------------------------------------------ */
@@ -362,6 +369,9 @@ void lls_knowledge_close(llmsched_scheduler *s, lls_knowledge *k);
 void lls_knowledge_drop(llmsched_scheduler *s, uint32_t knowledge);
 llmsched_status lls_job_estimate(llmsched_scheduler *s, lls_job *job, uint32_t resource,
                                  uint32_t method, lls_estimate *estimate, llmsched_error *err);
+/* What has been worked out holds no longer; or goes. */
+void lls_beliefs_drop(lls_job *job);
+void lls_beliefs_free(llmsched_scheduler *s, lls_job *job);
 llmsched_status lls_job_gittins(llmsched_scheduler *s, lls_job *job, uint32_t method, double *index,
                                 llmsched_error *err);
 llmsched_status lls_stage_reduction(llmsched_scheduler *s, lls_stage *stage, double *reduction,

@@ -34,8 +34,7 @@ lls_stage *lls_stage_find(const llmsched_scheduler *s, uint64_t job, uint32_t nu
 /* Puts the job on the list of those whose keys are worked out at the next decision. */
 void lls_job_touch(llmsched_scheduler *s, lls_job *job)
 {
-    memset(job->known, 0, sizeof job->known);
-    job->gittins_method = 0;
+    lls_beliefs_drop(job);
     if (job->dirty_at != LLS_NONE32)
         return;
     job->dirty_at = s->dirty_count;
@@ -61,6 +60,7 @@ static void job_free(llmsched_scheduler *s, lls_job *job)
         return;
     if (job->knowledge != LLS_NONE32)
         lls_knowledge_drop(s, job->knowledge);
+    lls_beliefs_free(s, job);
     llmsched_progress_destroy(job->progress);
     lls_pool_give(&s->pool, job, sizeof *job);
 }
@@ -69,7 +69,8 @@ static llmsched_status job_attach_profile(llmsched_scheduler *s, lls_job *job,
                                           const llmsched_profile *profile, llmsched_error *err)
 {
     llmsched_status status = lls_knowledge_use(s, profile, &job->knowledge, err);
-    return status == LLMSCHED_OK ? llmsched_progress_create(profile, &job->progress, err) : status;
+    return status == LLMSCHED_OK ? lls_progress_create(profile, &s->pool, &job->progress, err)
+                                 : status;
 }
 
 /* Room for the job in every table; the slot it will have. */
@@ -227,7 +228,8 @@ static void link_stage(llmsched_scheduler *s, lls_stage *stage, const llmsched_r
     job->open_count++;
     if (job->progress != NULL) {
         stage->number_in_progress = lls_progress_add(job->progress, info);
-        stage->template_stage = job->progress->template_stages[stage->number_in_progress];
+        stage->template_stage =
+            llmsched_progress_template_stage(job->progress, stage->number_in_progress);
     }
     link_parents(s, stage, info);
     if (stage->kind == LLMSCHED_STAGE_LLM)

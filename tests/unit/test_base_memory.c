@@ -363,8 +363,9 @@ static void pool_gives_room_of_ones_own(void **state)
         for (size_t b = 0; blocks[i] != NULL && b < sizes[i]; b++)
             assert_int_equal(blocks[i][b], i % 251); /* nobody else has written here */
         lls_pool_give(&pool, blocks[i], sizes[i]);
-        sizes[i] = lls_random_below(&random, 8) == 0 ? lls_random_below(&random, 5000)
-                                                     : 1 + lls_random_below(&random, 200);
+        sizes[i] = lls_random_below(&random, 8) == 0      ? lls_random_below(&random, 5000)
+                   : lls_random_below(&random, 1000) == 0 ? LLS_POOL_LARGEST - 8 + step % 16
+                                                          : 1 + lls_random_below(&random, 200);
         blocks[i] = lls_pool_take(&pool, sizes[i]);
         assert_non_null(blocks[i]);
         assert_int_equal((uintptr_t)blocks[i] % sizeof(double), 0);
@@ -383,7 +384,7 @@ static void pool_survives_lack_of_memory(void **state)
     (void)state;
     lls_pool pool;
     lls_pool_init(&pool, context);
-    for (size_t bytes = 1; bytes < 5000; bytes *= 64) {
+    for (size_t bytes = 1; bytes <= 16 * (size_t)LLS_POOL_LARGEST; bytes *= 64) {
         fail_from(1);
         assert_null(lls_pool_take(&pool, bytes));
         fail_from(0);
@@ -391,7 +392,7 @@ static void pool_survives_lack_of_memory(void **state)
         assert_non_null(block);
         lls_pool_give(&pool, block, bytes);
         fail_from(1);
-        if (bytes <= LLS_POOL_MOST) {
+        if (bytes <= LLS_POOL_LARGEST) {
             block = lls_pool_take(&pool, bytes); /* what was given back is there */
             assert_non_null(block);
             lls_pool_give(&pool, block, bytes);
@@ -399,6 +400,62 @@ static void pool_survives_lack_of_memory(void **state)
         fail_from(0);
     }
     lls_pool_finish(&pool);
+}
+
+/* --- pieces -------------------------------------------------------------------- */
+
+static void pieces_move_nothing(lls_source from)
+{
+    lls_pieces pieces = {0};
+    uint64_t *items[20000];
+    for (uint32_t i = 0; i < LLS_COUNT(items); i++) {
+        assert_true(lls_pieces_reserve(&pieces, from, i + 1, sizeof **items));
+        assert_true(lls_pieces_room(&pieces) > i);
+        items[i] = lls_pieces_at(&pieces, i, sizeof **items);
+        *items[i] = i;
+    }
+    for (uint32_t i = 0; i < LLS_COUNT(items); i++) {
+        assert_ptr_equal(lls_pieces_at(&pieces, i, sizeof **items), items[i]);
+        assert_int_equal(*items[i], i);
+    }
+    lls_pieces_finish(&pieces, from, sizeof **items);
+    assert_int_equal(lls_pieces_room(&pieces), 0);
+    lls_pieces_finish(&pieces, from, sizeof **items);
+}
+
+static void pieces_grow_in_place(void **state)
+{
+    (void)state;
+    lls_pool pool;
+    lls_pool_init(&pool, context);
+    pieces_move_nothing((lls_source){context, NULL});
+    pieces_move_nothing((lls_source){context, &pool});
+    lls_pool_finish(&pool);
+}
+
+/* Every allocation on the way fails once; nothing is lost by it. */
+static void pieces_survive_lack_of_memory(void **state)
+{
+    (void)state;
+    lls_pieces pieces = {0};
+    lls_source from = {context, NULL};
+    uint32_t items = 0, failures = 0;
+    while (items < 3000) {
+        uint32_t room = lls_pieces_room(&pieces);
+        for (uint64_t at = 1; lls_pieces_room(&pieces) == room; at++) {
+            fail_from(at);
+            bool done = lls_pieces_reserve(&pieces, from, room + 1, sizeof items);
+            fail_from(0);
+            assert_true(done == (lls_pieces_room(&pieces) > room));
+            failures += !done;
+        }
+        for (uint32_t i = 0; i < items; i++)
+            assert_int_equal(*(uint32_t *)lls_pieces_at(&pieces, i, sizeof items), i);
+        for (; items < lls_pieces_room(&pieces); items++)
+            *(uint32_t *)lls_pieces_at(&pieces, items, sizeof items) = items;
+    }
+    assert_true(failures > pieces.count);
+    lls_pieces_finish(&pieces, from, sizeof items);
 }
 
 int main(void)
@@ -415,6 +472,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(heap_finds_the_first_wanted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pool_gives_room_of_ones_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pool_survives_lack_of_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(pieces_grow_in_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(pieces_survive_lack_of_memory, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
