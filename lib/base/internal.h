@@ -200,10 +200,62 @@ void lls_heap_remove(lls_heap *heap, uint32_t item); /* nothing if it is not the
 void lls_heap_update(lls_heap *heap, uint32_t item); /* its key changed; nothing if not there */
 bool lls_heap_contains(const lls_heap *heap, uint32_t item);
 uint32_t lls_heap_top(const lls_heap *heap); /* LLS_NONE32 when empty */
-/* The first item that is wanted, LLS_NONE32 if none is. Looks at no more than twice as many items
+/* --- ranking.c: indexed heap of things by key ----------------------------- */
+
+/* Whether a goes first where keys are equal: must decide every tie. */
+typedef bool (*lls_ranking_before)(const void *a, const void *b);
+typedef bool (*lls_ranking_wanted)(const void *user, const void *item);
+
+typedef struct lls_ranking {
+    lls_source from;
+    lls_ranking_before before;
+    size_t place; /* offset of an uint32_t of the items, 0 while they are not in */
+    lls_pieces entries;
+    uint32_t count;
+} lls_ranking;
+
+void lls_ranking_init(lls_ranking *r, lls_source from, lls_ranking_before before, size_t place);
+/* Items that are in it are left as they are. */
+void lls_ranking_finish(lls_ranking *r);
+/* Room for so many items, without which none may be put in. */
+bool lls_ranking_reserve(lls_ranking *r, uint32_t items);
+bool lls_ranking_contains(const lls_ranking *r, const void *item);
+/* Puts the item in, or changes its key, which is not NaN. */
+void lls_ranking_put(lls_ranking *r, void *item, double key);
+void lls_ranking_remove(lls_ranking *r, void *item); /* nothing if it is not in */
+/* The i-th, in an order that means nothing but that the least key is at 0; NULL: there are fewer.
+ */
+void *lls_ranking_at(const lls_ranking *r, uint32_t i);
+double lls_ranking_least(const lls_ranking *r); /* there must be one */
+/* The first item that is wanted, NULL if none is. Looks at no more than four times as many items
  * as are not wanted, and one. */
-uint32_t lls_heap_first(const lls_heap *heap, bool (*wanted)(const void *user, uint32_t item),
-                        const void *user);
+void *lls_ranking_first(const lls_ranking *r, lls_ranking_wanted wanted, const void *user);
+
+/* --- nodes.c: hash table of things that hold their own links -------------- */
+
+typedef struct lls_node {
+    struct lls_node *next;
+    uint64_t hash;
+} lls_node;
+
+typedef struct lls_nodes {
+    lls_source from;
+    lls_pieces buckets;
+    uint32_t size, count; /* buckets in use, nodes */
+} lls_nodes;
+
+void lls_nodes_init(lls_nodes *nodes, lls_source from);
+/* Nodes that are in it are left as they are. */
+void lls_nodes_finish(lls_nodes *nodes);
+/* Room for one more node, without which none may be added. */
+bool lls_nodes_reserve(lls_nodes *nodes);
+void lls_nodes_add(lls_nodes *nodes, lls_node *node, uint64_t hash);
+/* Nodes of this hash, one after another, in an order that means nothing; NULL: no more. */
+lls_node *lls_nodes_first(const lls_nodes *nodes, uint64_t hash);
+lls_node *lls_nodes_next(const lls_node *node);
+void lls_nodes_remove(lls_nodes *nodes, lls_node *node);
+/* Any node that is left, to take it down by. */
+lls_node *lls_nodes_any(lls_nodes *nodes);
 
 /* --- random.c ----------------------------------------------------------- */
 

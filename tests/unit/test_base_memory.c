@@ -276,48 +276,6 @@ static void heap_agrees_with_search(void **state)
     lls_heap_finish(&heap);
 }
 
-typedef struct multiples {
-    const uint32_t *keys;
-    uint32_t of;
-    uint32_t asked;
-} multiples;
-
-static bool is_multiple(const void *user, uint32_t item)
-{
-    multiples *m = (multiples *)(uintptr_t)user;
-    m->asked++;
-    return m->keys[item] % m->of == 0;
-}
-
-static void heap_finds_the_first_wanted(void **state)
-{
-    (void)state;
-    lls_random random;
-    lls_random_seed(&random, 4);
-    uint32_t keys[ITEMS];
-    lls_heap heap;
-    lls_heap_init(&heap, context, by_key, keys);
-    for (uint32_t round = 0; round < 300; round++) {
-        multiples m = {keys, 1 + lls_random_below(&random, 30), 0};
-        uint32_t best = LLS_NONE32, unwanted = 0;
-        for (uint32_t i = 0; i < ITEMS; i++) {
-            keys[i] = 1 + lls_random_below(&random, 90);
-            assert_true(lls_heap_push(&heap, i));
-        }
-        for (uint32_t i = 0; i < ITEMS; i++) {
-            unwanted += keys[i] % m.of != 0;
-            if (keys[i] % m.of == 0 && (best == LLS_NONE32 || by_key(keys, i, best) < 0))
-                best = i;
-        }
-        assert_int_equal(lls_heap_first(&heap, is_multiple, &m), best);
-        assert_true(m.asked <= 2 * unwanted + 1);
-        for (uint32_t i = 0; i < ITEMS; i++)
-            lls_heap_remove(&heap, i);
-    }
-    assert_int_equal(lls_heap_first(&heap, is_multiple, &(multiples){keys, 1, 0}), LLS_NONE32);
-    lls_heap_finish(&heap);
-}
-
 static void heap_reserved_does_not_fail(void **state)
 {
     (void)state;
@@ -402,62 +360,6 @@ static void pool_survives_lack_of_memory(void **state)
     lls_pool_finish(&pool);
 }
 
-/* --- pieces -------------------------------------------------------------------- */
-
-static void pieces_move_nothing(lls_source from)
-{
-    lls_pieces pieces = {0};
-    uint64_t *items[20000];
-    for (uint32_t i = 0; i < LLS_COUNT(items); i++) {
-        assert_true(lls_pieces_reserve(&pieces, from, i + 1, sizeof **items));
-        assert_true(lls_pieces_room(&pieces) > i);
-        items[i] = lls_pieces_at(&pieces, i, sizeof **items);
-        *items[i] = i;
-    }
-    for (uint32_t i = 0; i < LLS_COUNT(items); i++) {
-        assert_ptr_equal(lls_pieces_at(&pieces, i, sizeof **items), items[i]);
-        assert_int_equal(*items[i], i);
-    }
-    lls_pieces_finish(&pieces, from, sizeof **items);
-    assert_int_equal(lls_pieces_room(&pieces), 0);
-    lls_pieces_finish(&pieces, from, sizeof **items);
-}
-
-static void pieces_grow_in_place(void **state)
-{
-    (void)state;
-    lls_pool pool;
-    lls_pool_init(&pool, context);
-    pieces_move_nothing((lls_source){context, NULL});
-    pieces_move_nothing((lls_source){context, &pool});
-    lls_pool_finish(&pool);
-}
-
-/* Every allocation on the way fails once; nothing is lost by it. */
-static void pieces_survive_lack_of_memory(void **state)
-{
-    (void)state;
-    lls_pieces pieces = {0};
-    lls_source from = {context, NULL};
-    uint32_t items = 0, failures = 0;
-    while (items < 3000) {
-        uint32_t room = lls_pieces_room(&pieces);
-        for (uint64_t at = 1; lls_pieces_room(&pieces) == room; at++) {
-            fail_from(at);
-            bool done = lls_pieces_reserve(&pieces, from, room + 1, sizeof items);
-            fail_from(0);
-            assert_true(done == (lls_pieces_room(&pieces) > room));
-            failures += !done;
-        }
-        for (uint32_t i = 0; i < items; i++)
-            assert_int_equal(*(uint32_t *)lls_pieces_at(&pieces, i, sizeof items), i);
-        for (; items < lls_pieces_room(&pieces); items++)
-            *(uint32_t *)lls_pieces_at(&pieces, items, sizeof items) = items;
-    }
-    assert_true(failures > pieces.count);
-    lls_pieces_finish(&pieces, from, sizeof items);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -469,11 +371,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(map_survives_lack_of_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(heap_agrees_with_search, set_up, tear_down),
         cmocka_unit_test_setup_teardown(heap_reserved_does_not_fail, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(heap_finds_the_first_wanted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pool_gives_room_of_ones_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pool_survives_lack_of_memory, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(pieces_grow_in_place, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(pieces_survive_lack_of_memory, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

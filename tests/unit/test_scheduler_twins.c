@@ -5,8 +5,8 @@
  * the same stormy events and must decide alike. And: what has been seen before takes no new memory.
  */
 #include "context.h"
-#include "runs.h"
 #include "sized.h"
+#include "storm.h"
 
 #include "llmsched/scheduler.h"
 
@@ -17,7 +17,27 @@
 typedef struct twin {
     double epsilon, r;
     uint32_t method;
+    bool apart; /* of one tenant at a time */
 } twin;
+
+/* The tenant of least tag among those with a ready stage in the queue. */
+static uint64_t least_tenant(const llmsched_view *view, uint32_t queue)
+{
+    uint64_t job = 0, least = 0;
+    double tag = INFINITY;
+    uint32_t stage = 0;
+    for (uint32_t i = 0; llmsched_view_ready(view, queue, i, &job, &stage) == LLMSCHED_OK; i++) {
+        llmsched_job_view info = {.size = sizeof info};
+        llmsched_tenant_view t = {.size = sizeof t};
+        assert_int_equal(llmsched_view_job(view, job, &info), LLMSCHED_OK);
+        assert_int_equal(llmsched_view_tenant(view, info.tenant, &t), LLMSCHED_OK);
+        if (t.tag_s > tag || (t.tag_s == tag && info.tenant >= least))
+            continue;
+        tag = t.tag_s;
+        least = info.tenant;
+    }
+    return least;
+}
 
 static llmsched_status by_arrival(void *user, const llmsched_view *view, uint64_t job,
                                   uint32_t stage, double *key)
@@ -68,6 +88,15 @@ typedef struct candidate {
     uint32_t stage, tasks;
 } candidate;
 
+static bool shorter(const candidate *x, const candidate *y)
+{
+    if (x->mean != y->mean)
+        return x->mean < y->mean;
+    if (x->arrival != y->arrival)
+        return x->arrival < y->arrival;
+    return x->job != y->job ? x->job < y->job : x->stage < y->stage;
+}
+
 static int by_range(const void *a, const void *b)
 {
     const candidate *x = a, *y = b;
@@ -82,13 +111,7 @@ static int by_range(const void *a, const void *b)
 
 static bool more_telling(const candidate *x, const candidate *y)
 {
-    if (x->reduction != y->reduction)
-        return x->reduction > y->reduction;
-    if (x->mean != y->mean)
-        return x->mean < y->mean;
-    if (x->arrival != y->arrival)
-        return x->arrival < y->arrival;
-    return x->job != y->job ? x->job < y->job : x->stage < y->stage;
+    return x->reduction != y->reduction ? x->reduction > y->reduction : shorter(x, y);
 }
 
 enum { MOST = 4096 };
@@ -98,7 +121,9 @@ static uint32_t collect(const twin *t, const llmsched_view *view, uint32_t queue
 {
     uint32_t n = 0;
     candidate c = {0};
-    while (llmsched_view_ready(view, queue, n, &c.job, &c.stage) == LLMSCHED_OK) {
+    uint64_t tenant = t->apart ? least_tenant(view, queue) : 0;
+    for (uint32_t i = 0; llmsched_view_ready(view, queue, i, &c.job, &c.stage) == LLMSCHED_OK;
+         i++) {
         llmsched_stage_view stage = {.size = sizeof stage};
         llmsched_job_view job = {.size = sizeof job};
         llmsched_estimate e = {.size = sizeof e};
@@ -107,6 +132,8 @@ static uint32_t collect(const twin *t, const llmsched_view *view, uint32_t queue
         assert_int_equal(llmsched_view_estimate(view, c.job, stage.kind, t->method, &e),
                          LLMSCHED_OK);
         assert_int_equal(llmsched_view_reduction(view, c.job, c.stage, &c.reduction), LLMSCHED_OK);
+        if (t->apart && job.tenant != tenant)
+            continue;
         c = (candidate){e.lo_s,      e.hi_s, e.mean_s, job.arrival_s,
                         c.reduction, c.job,  c.stage,  stage.ready};
         assert_true(n < MOST);
@@ -116,6 +143,29 @@ static uint32_t collect(const twin *t, const llmsched_view *view, uint32_t queue
 }
 
 /* Algorithm 1 word for word: groups in order, in the first with some R > 0 the greatest. */
+static const candidate *explore(candidate *all, uint32_t n)
+{
+    const candidate *best = NULL;
+    double highest = -INFINITY;
+    qsort(all, n, sizeof *all, by_range);
+    for (uint32_t i = 0; i < n && (best == NULL || all[i].lo <= highest); i++) {
+        highest = fmax(highest, all[i].hi);
+        if (all[i].reduction > 0 && (best == NULL || more_telling(&all[i], best)))
+            best = &all[i];
+    }
+    return best;
+}
+
+static const candidate *least_mean(const candidate *all, uint32_t n)
+{
+    const candidate *least = all;
+    for (uint32_t i = 1; i < n; i++) {
+        if (shorter(&all[i], least))
+            least = &all[i];
+    }
+    return least;
+}
+
 static llmsched_status explore_or_least(void *user, const llmsched_view *view, uint32_t queue,
                                         llmsched_choice *choice)
 {
@@ -125,25 +175,19 @@ static llmsched_status explore_or_least(void *user, const llmsched_view *view, u
     uint32_t n = collect(t, view, queue, all), tasks = 0;
     llmsched_queue_view info = {.size = sizeof info};
     assert_int_equal(llmsched_view_queue(view, queue, &info), LLMSCHED_OK);
-    assert_int_equal(info.ready, n);
+    assert_true(t->apart ? info.ready >= n : info.ready == n);
     for (uint32_t i = 0; i < n; i++)
         tasks += all[i].tasks;
     bool fits = info.capacity >= info.running && tasks <= info.capacity - info.running;
-    choice->tasks = 0;
-    if (fits || llmsched_view_random(view) >= t->epsilon)
-        return llmsched_view_head(view, queue, &choice->job, &choice->stage);
-    qsort(all, n, sizeof *all, by_range);
-    double highest = -INFINITY;
-    for (uint32_t i = 0; i < n && (best == NULL || all[i].lo <= highest); i++) {
-        highest = fmax(highest, all[i].hi);
-        if (all[i].reduction > 0 && (best == NULL || more_telling(&all[i], best)))
-            best = &all[i];
-    }
+    if (!fits && t->epsilon > 0 && llmsched_view_random(view) < t->epsilon)
+        best = explore(all, n);
+    choice->tasks = best != NULL ? (uint32_t)fmax(1, ceil(t->r * best->tasks)) : 0;
     if (best == NULL)
-        return llmsched_view_head(view, queue, &choice->job, &choice->stage);
+        best = least_mean(all, n);
+    if (t->apart)
+        choice->tasks = 1;
     choice->job = best->job;
     choice->stage = best->stage;
-    choice->tasks = (uint32_t)fmax(1, ceil(t->r * best->tasks));
     return LLMSCHED_OK;
 }
 
@@ -160,8 +204,9 @@ static bool fairer(bool over_a, const candidate *a, bool over_b, const candidate
 static llmsched_status share_fairly(void *user, const llmsched_view *view, uint32_t queue,
                                     llmsched_choice *choice)
 {
-    LLS_UNUSED(user);
+    const twin *t = user;
     candidate best = {0}, c = {0};
+    uint64_t tenant = t->apart ? least_tenant(view, queue) : 0;
     bool best_over = false, found = false;
     uint64_t owner = 0;
     uint32_t jobs = llmsched_view_job_count(view), freed = 0;
@@ -176,6 +221,8 @@ static llmsched_status share_fairly(void *user, const llmsched_view *view, uint3
             llmsched_job_view job = {.size = sizeof job};
             assert_int_equal(llmsched_view_job(view, c.job, &job), LLMSCHED_OK);
             bool llm = info.kind == LLMSCHED_STAGE_LLM;
+            if (t->apart && job.tenant != tenant)
+                continue;
             bool over = (llm ? job.running_llm : job.running_tool) >= share;
             c.arrival = job.arrival_s;
             if ((kept && (c.job != owner || over)) ||
@@ -193,180 +240,6 @@ static llmsched_status share_fairly(void *user, const llmsched_view *view, uint3
     choice->stage = best.stage;
     choice->tasks = 1;
     return LLMSCHED_OK;
-}
-
-/* --- a storm of events -------------------------------------------------------------------- */
-
-enum { LIVE = 24, STAGES = 40, RUNNING = 64, ENGINES = 3 };
-
-struct live {
-    bool on, profiled;
-    uint32_t numbers[STAGES], tasks[STAGES], parents[STAGES], count;
-    uint32_t left[STAGES];
-};
-
-struct storm {
-    llmsched_scheduler *s[2]; /* the second may be NULL */
-    const llmsched_profile *profile;
-    lls_random random;
-    double time;
-    struct live jobs[LIVE];
-    llmsched_decision running[RUNNING];
-    uint32_t running_count;
-    bool engine_down[ENGINES];
-};
-
-static void post(struct storm *w, llmsched_event *e)
-{
-    llmsched_error err = {0};
-    e->size = sizeof *e;
-    e->time_s = w->time;
-    for (uint32_t k = 0; k < 2 && w->s[k] != NULL; k++)
-        assert_ok(llmsched_scheduler_post(w->s[k], e, &err), err);
-}
-
-static void engine(struct storm *w, uint32_t e, bool up)
-{
-    llmsched_executor info = {.size = sizeof info,
-                              .kind = e < 2 ? LLMSCHED_STAGE_LLM : LLMSCHED_STAGE_REGULAR,
-                              .model = e == 1 ? "b" : NULL,
-                              .capacity = 2 + 2 * e};
-    w->engine_down[e] = !up;
-    post(w,
-         &(llmsched_event){.type = up ? LLMSCHED_EVENT_EXECUTOR_UP : LLMSCHED_EVENT_EXECUTOR_DOWN,
-                           .executor = e,
-                           .executor_info = up ? &info : NULL});
-    for (uint32_t i = w->running_count; !up && i-- > 0;) {
-        if (w->running[i].executor == e)
-            w->running[i] = w->running[--w->running_count];
-    }
-}
-
-static void arrive(struct storm *w, uint32_t j)
-{
-    llmsched_job info = {.size = sizeof info, .given_mean_s = j % 5};
-    w->jobs[j] = (struct live){.on = true, .profiled = lls_random_below(&w->random, 5) > 0};
-    info.profile = w->jobs[j].profiled ? w->profile : NULL;
-    post(w, &(llmsched_event){.type = LLMSCHED_EVENT_JOB_ARRIVED, .job = j, .job_info = &info});
-}
-
-static void reveal(struct storm *w, uint32_t j)
-{
-    static const char *const names[] = {"draft", "check", "repair", "check", "a stranger"};
-    struct live *job = &w->jobs[j];
-    uint32_t i = job->count, name = lls_random_below(&w->random, 5);
-    if (i == STAGES)
-        return;
-    bool tool = name == 1 || name == 3, dynamic = lls_random_below(&w->random, 12) == 0;
-    job->numbers[i] = (i * 7919u) % 64; /* not in the order of revealing */
-    job->tasks[i] = job->left[i] = dynamic ? 0 : 1 + lls_random_below(&w->random, 3);
-    llmsched_revealed_stage info = {
-        .size = sizeof info,
-        .kind = dynamic ? LLMSCHED_STAGE_DYNAMIC
-                : tool  ? LLMSCHED_STAGE_REGULAR
-                        : LLMSCHED_STAGE_LLM,
-        .name = names[name],
-        .parents = i > 0 ? &job->numbers[lls_random_below(&w->random, i)] : NULL,
-        .parent_count = i > 0 && lls_random_below(&w->random, 3) == 0,
-        .tasks = job->tasks[i],
-        .has_prompt = !tool && !dynamic,
-        .prompt_tokens = 100 * lls_random_below(&w->random, 9)};
-    if (info.kind == LLMSCHED_STAGE_LLM && lls_random_below(&w->random, 3) == 0)
-        info.model = "b";
-    job->count++;
-    post(w, &(llmsched_event){.type = LLMSCHED_EVENT_STAGE_REVEALED,
-                              .job = j,
-                              .stage = job->numbers[i],
-                              .stage_info = &info});
-}
-
-static void end_task(struct storm *w)
-{
-    uint32_t at = lls_random_below(&w->random, w->running_count), i = 0;
-    llmsched_decision d = w->running[at];
-    struct live *job = &w->jobs[d.job];
-    bool fails = lls_random_below(&w->random, 8) == 0;
-    w->running[at] = w->running[--w->running_count];
-    while (job->numbers[i] != d.stage)
-        i++;
-    job->left[i] -= !fails;
-    post(w, &(llmsched_event){.type =
-                                  fails ? LLMSCHED_EVENT_TASK_FAILED : LLMSCHED_EVENT_TASK_FINISHED,
-                              .job = d.job,
-                              .stage = d.stage,
-                              .task = d.task});
-}
-
-static void go(struct storm *w, uint32_t j)
-{
-    uint32_t left = 0;
-    for (uint32_t i = 0; i < w->jobs[j].count; i++)
-        left += w->jobs[j].left[i];
-    w->jobs[j].on = false;
-    for (uint32_t i = w->running_count; i-- > 0;) {
-        if (w->running[i].job == j)
-            w->running[i] = w->running[--w->running_count];
-    }
-    post(w, &(llmsched_event){.type = left > 0 ? LLMSCHED_EVENT_JOB_CANCELLED
-                                               : LLMSCHED_EVENT_JOB_FINISHED,
-                              .job = j});
-}
-
-static void decide(struct storm *w)
-{
-    for (;;) {
-        llmsched_error err = {0};
-        llmsched_decision d = {.size = sizeof d}, e = {.size = sizeof e};
-        llmsched_status status = llmsched_scheduler_next(w->s[0], w->time, &d, &err);
-        if (status != LLMSCHED_NONE)
-            assert_ok(status, err);
-        if (w->s[1] != NULL) {
-            assert_status(status, llmsched_scheduler_next(w->s[1], w->time, &e, &err), err);
-            assert_memory_equal(&d, &e, sizeof d);
-        }
-        if (status == LLMSCHED_NONE)
-            return;
-        assert_true(w->running_count < RUNNING);
-        w->running[w->running_count++] = d;
-    }
-}
-
-static void happen(struct storm *w)
-{
-    uint32_t j = lls_random_below(&w->random, LIVE), what = lls_random_below(&w->random, 100);
-    if (what < 2)
-        engine(w, what, w->engine_down[what]);
-    else if (!w->jobs[j].on)
-        arrive(w, j);
-    else if (what < 4 || w->jobs[j].count == STAGES)
-        go(w, j);
-    else if (what < 45)
-        reveal(w, j);
-    else if (w->running_count > 0)
-        end_task(w);
-}
-
-/* From nothing to nothing; times are whole parts of 64, so that later storms are exactly alike. */
-static void rage(struct storm *w, uint64_t seed, uint32_t steps)
-{
-    lls_random_seed(&w->random, seed);
-    for (uint32_t e = 0; e < ENGINES; e++)
-        engine(w, e, true);
-    for (uint32_t i = 0; i < steps; i++) {
-        w->time += lls_random_below(&w->random, 4) / 64.0;
-        happen(w);
-        if (lls_random_below(&w->random, 3) > 0)
-            decide(w);
-    }
-    for (uint32_t j = 0; j < LIVE; j++) {
-        if (w->jobs[j].on)
-            go(w, j);
-    }
-    for (uint32_t e = 0; e < ENGINES; e++) {
-        if (!w->engine_down[e])
-            engine(w, e, false);
-    }
-    w->time = floor(w->time) + 1;
 }
 
 /* --- the tests ------------------------------------------------------------------------------ */
@@ -415,15 +288,19 @@ static void test_bunches(void **state)
 static void test_fair_shares(void **state)
 {
     (void)state;
-    llmsched_policy fair = {.size = sizeof fair, .key = by_arrival, .choose = share_fairly};
+    twin together = {.apart = false}, apart = {.apart = true};
+    llmsched_policy fair = {
+        .size = sizeof fair, .user = &together, .key = by_arrival, .choose = share_fairly};
     same_decisions("fair", &fair);
+    fair.user = &apart;
+    same_decisions("fair-share/fair", &fair);
 }
 
 static void test_exploring(void **state)
 {
     (void)state;
-    twin always = {1, 0.3, LLMSCHED_BY_NETWORK}, often = {0.5, 1, LLMSCHED_BY_NETWORK},
-         history = {1, 0, LLMSCHED_BY_HISTORY};
+    twin always = {1, 0.3, LLMSCHED_BY_NETWORK, false},
+         often = {0.5, 1, LLMSCHED_BY_NETWORK, false}, history = {1, 0, LLMSCHED_BY_HISTORY, false};
     llmsched_policy slow = {
         .size = sizeof slow, .user = &always, .key = by_remaining, .choose = explore_or_least};
     same_decisions("llmsched:epsilon=1", &slow);
@@ -431,6 +308,22 @@ static void test_exploring(void **state)
     same_decisions("llmsched:epsilon=0.5,r=1", &slow);
     slow.user = &history;
     same_decisions("llmsched:epsilon=1,r=0,network=off", &slow);
+}
+
+/* One tenant at a time; the twin looks through all stages of all tenants. */
+static void test_tenants_apart(void **state)
+{
+    (void)state;
+    twin always = {1, 0.3, LLMSCHED_BY_NETWORK, true}, often = {0.5, 1, LLMSCHED_BY_NETWORK, true},
+         never = {0, 0, LLMSCHED_BY_HISTORY, true};
+    llmsched_policy slow = {
+        .size = sizeof slow, .user = &always, .key = by_remaining, .choose = explore_or_least};
+    same_decisions("fair-share/llmsched:epsilon=1", &slow);
+    slow.user = &often;
+    same_decisions("fair-share/llmsched:epsilon=0.5,r=1", &slow);
+    slow.user = &never;
+    same_decisions("fair-share/srtf", &slow);
+    same_decisions("fair-share/llmsched:epsilon=0,network=off", &slow);
 }
 
 /* Keys are spared here, at the same moments for both. */
@@ -525,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_bunches),
         cmocka_unit_test(test_fair_shares),
         cmocka_unit_test(test_exploring),
+        cmocka_unit_test(test_tenants_apart),
         cmocka_unit_test(test_spared_keys),
         cmocka_unit_test(test_nothing_new_takes_no_memory),
         cmocka_unit_test(test_a_job_of_many_stages),
