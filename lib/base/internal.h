@@ -226,7 +226,8 @@ void lls_ranking_remove(lls_ranking *r, void *item); /* nothing if it is not in 
 /* The i-th, in an order that means nothing but that the least key is at 0; NULL: there are fewer.
  */
 void *lls_ranking_at(const lls_ranking *r, uint32_t i);
-double lls_ranking_least(const lls_ranking *r); /* there must be one */
+double lls_ranking_least(const lls_ranking *r);                 /* there must be one */
+double lls_ranking_key(const lls_ranking *r, const void *item); /* it must be in */
 /* The first item that is wanted, NULL if none is. Looks at no more than four times as many items
  * as are not wanted, and one. */
 void *lls_ranking_first(const lls_ranking *r, lls_ranking_wanted wanted, const void *user);

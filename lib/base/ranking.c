@@ -109,6 +109,11 @@ double lls_ranking_least(const lls_ranking *r)
     return entry_at(r, 0)->key;
 }
 
+double lls_ranking_key(const lls_ranking *r, const void *item)
+{
+    return entry_at(r, *place_of(r, item) - 1)->key;
+}
+
 /* In the subtree at `at`, if it goes before best. */
 static const entry *first_below(const lls_ranking *r, uint32_t at, lls_ranking_wanted wanted,
                                 const void *user, const entry *best)

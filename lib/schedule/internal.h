@@ -75,7 +75,8 @@ struct lls_queue {
     uint32_t capacity, running;
     lls_lane all;      /* unless the policy keeps tenants apart */
     lls_ranking lanes; /* then: those with heads, by their tenants' tags */
-    uint32_t lane_count;
+    lls_ranking aging; /* heads by when their keys will hold no longer, where they age */
+    uint32_t lane_count, stages;
     uint32_t ready_stages, ready_tasks;
     uint32_t unscored;    /* heads in a lane whose key was not asked for */
     uint32_t ended_tasks; /* finished ones, and their alone-seconds */
@@ -141,9 +142,9 @@ struct lls_stage {
     double key;           /* of heads */
     double reduction;     /* as of the job's scoring */
     uint32_t reduction_scoring;
-    uint32_t place;          /* in its lane's ranking */
-    uint32_t number;         /* the caller's */
-    uint32_t template_stage; /* LLS_NONE32: not in the template */
+    uint32_t place, aging_place; /* in its lane's and its queue's ranking */
+    uint32_t number;             /* the caller's */
+    uint32_t template_stage;     /* LLS_NONE32: not in the template */
     uint32_t number_in_progress;
     uint32_t task_count, ready, running, finished;
     uint32_t first_ready;    /* no ready task has a lower number */
@@ -283,6 +284,8 @@ struct llmsched_view {
     /* A policy inside another sees the ready stages of one tenant in the queue asked for. NULL: all
      * there are. */
     const lls_lane *lane;
+    /* Where a policy whose keys age says when the key that it gives will hold no longer. */
+    double *until;
 };
 
 static inline lls_source lls_pool_of(llmsched_scheduler *s)
@@ -321,8 +324,8 @@ void lls_queue_take_freed(lls_queue *queue, uint64_t job);
 bool lls_queue_all_fit(const lls_queue *queue);
 
 /* lane.c */
-void lls_lane_init(llmsched_scheduler *s, lls_lane *lane, lls_queue *queue, lls_tenant *tenant);
-void lls_lane_finish(lls_lane *lane);
+void lls_lanes_init(llmsched_scheduler *s, lls_queue *queue);
+void lls_lanes_finish(lls_queue *queue);
 /* Where the tenant's stages of the queue wait. */
 llmsched_status lls_lane_get(llmsched_scheduler *s, lls_queue *queue, lls_tenant *tenant,
                              lls_lane **lane, llmsched_error *err);
@@ -330,9 +333,23 @@ llmsched_status lls_lane_get(llmsched_scheduler *s, lls_queue *queue, lls_tenant
  * is not there. */
 void lls_lane_enter(lls_stage *stage);
 void lls_lane_leave(lls_stage *stage);
+/* Its key holds until then; INFINITY: for good. */
+void lls_lane_age(lls_stage *stage, double until);
 /* The tenant's tag has changed; or its account is closed. */
 void lls_lanes_move(const lls_tenant *tenant);
 void lls_lanes_free(llmsched_scheduler *s, lls_tenant *tenant);
+/* Room for one more unfinished stage, which then comes or goes. */
+bool lls_lane_reserve(const llmsched_scheduler *s, lls_lane *lane);
+static inline void lls_lane_add(lls_lane *lane)
+{
+    lane->stages++;
+    lane->queue->stages++;
+}
+static inline void lls_lane_take(lls_lane *lane, uint32_t count)
+{
+    lane->stages -= count;
+    lane->queue->stages -= count;
+}
 /* So many of its stages' tasks become ready, and so many are so no longer. */
 static inline void lls_lane_count(lls_lane *lane, uint32_t more, uint32_t fewer)
 {
@@ -427,7 +444,11 @@ enum {
     LLS_POLICY_RANGES = 1 << 17,
     LLS_POLICY_HISTORY_RANGES = 1 << 18,
     /* Each tenant's ready stages in a lane of their own. */
-    LLS_POLICY_TENANTS = 1 << 19
+    LLS_POLICY_TENANTS = 1 << 19,
+    /* Its keys change as time goes by and as tasks of the job start (llmsched_view.until); of a
+     * stage they depend on nothing but its job, its queue, when it became ready and what chain of
+     * work came before. */
+    LLS_POLICY_AGING = 1 << 20
 };
 
 typedef struct lls_builtin {

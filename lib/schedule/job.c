@@ -134,7 +134,7 @@ static void stage_forget(llmsched_scheduler *s, lls_stage *stage)
     if (stage->lane != NULL) {
         if (stage->lane->queue->chosen == stage)
             stage->lane->queue->chosen_tasks = 0;
-        stage->lane->stages -= !stage->done;
+        lls_lane_take(stage->lane, !stage->done);
     }
     lls_nodes_remove(&s->stages, &stage->node);
     stage_free(s, stage);
@@ -199,7 +199,7 @@ static llmsched_status find_lane(llmsched_scheduler *s, lls_stage *stage, const 
         stage->range = lls_pool_take(&s->pool, sizeof *stage->range);
         status = stage->range != NULL ? status : lls_fail_memory(err);
     }
-    if (status == LLMSCHED_OK && !lls_ranking_reserve(&stage->lane->ready, stage->lane->stages + 1))
+    if (status == LLMSCHED_OK && !lls_lane_reserve(s, stage->lane))
         status = lls_fail_memory(err);
     return status;
 }
@@ -231,7 +231,7 @@ static void link_stage(llmsched_scheduler *s, lls_stage *stage, const llmsched_r
     lls_job *job = stage->job;
     lls_nodes_add(&s->stages, &stage->node, stage_hash(job, stage->number));
     if (stage->lane != NULL)
-        stage->lane->stages++;
+        lls_lane_add(stage->lane);
     stage->next_of_job = job->stages;
     job->stages = stage;
     job->stage_count++;
@@ -310,7 +310,7 @@ static void note_finished(lls_stage *stage)
     lls_job *job = stage->job;
     stage->done = true;
     if (stage->lane != NULL)
-        stage->lane->stages--;
+        lls_lane_take(stage->lane, 1);
     take_started(stage);
     job->open_count--;
     if (stage->kind == LLMSCHED_STAGE_LLM)

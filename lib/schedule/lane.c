@@ -6,6 +6,7 @@
  */
 #include "schedule/internal.h"
 
+#include <math.h>
 #include <stddef.h>
 
 /* Least key first, then arrival, job and stage: a total order over ready stages. */
@@ -26,19 +27,24 @@ static bool lane_before(const void *a, const void *b)
     return x->tenant->id < y->tenant->id;
 }
 
-void lls_lane_init(llmsched_scheduler *s, lls_lane *lane, lls_queue *queue, lls_tenant *tenant)
+static void lane_init(llmsched_scheduler *s, lls_lane *lane, lls_queue *queue, lls_tenant *tenant)
 {
     *lane = (lls_lane){.queue = queue, .tenant = tenant};
     lls_ranking_init(&lane->ready, lls_pool_of(s), stage_before, offsetof(lls_stage, place));
-    if (tenant == NULL)
-        lls_ranking_init(&queue->lanes, lls_pool_of(s), lane_before, offsetof(lls_lane, place));
 }
 
-void lls_lane_finish(lls_lane *lane)
+void lls_lanes_init(llmsched_scheduler *s, lls_queue *queue)
 {
-    lls_ranking_finish(&lane->ready);
-    if (lane->tenant == NULL)
-        lls_ranking_finish(&lane->queue->lanes);
+    lane_init(s, &queue->all, queue, NULL);
+    lls_ranking_init(&queue->lanes, lls_pool_of(s), lane_before, offsetof(lls_lane, place));
+    lls_ranking_init(&queue->aging, lls_pool_of(s), stage_before, offsetof(lls_stage, aging_place));
+}
+
+void lls_lanes_finish(lls_queue *queue)
+{
+    lls_ranking_finish(&queue->all.ready);
+    lls_ranking_finish(&queue->lanes);
+    lls_ranking_finish(&queue->aging);
 }
 
 static lls_lane *open_lane(llmsched_scheduler *s, lls_queue *queue, lls_tenant *tenant)
@@ -48,7 +54,7 @@ static lls_lane *open_lane(llmsched_scheduler *s, lls_queue *queue, lls_tenant *
                          : NULL;
     if (lane == NULL)
         return NULL;
-    lls_lane_init(s, lane, queue, tenant);
+    lane_init(s, lane, queue, tenant);
     lane->next = tenant->lanes;
     tenant->lanes = lane;
     queue->lane_count++;
@@ -70,6 +76,14 @@ llmsched_status lls_lane_get(llmsched_scheduler *s, lls_queue *queue, lls_tenant
     return found != NULL ? LLMSCHED_OK : lls_fail_memory(err);
 }
 
+bool lls_lane_reserve(const llmsched_scheduler *s, lls_lane *lane)
+{
+    lls_queue *queue = lane->queue;
+    return lls_ranking_reserve(&lane->ready, lane->stages + 1) &&
+           ((s->policy.flags & LLS_POLICY_AGING) == 0 ||
+            lls_ranking_reserve(&queue->aging, queue->stages + 1));
+}
+
 void lls_lane_enter(lls_stage *stage)
 {
     lls_lane *lane = stage->lane;
@@ -84,12 +98,22 @@ void lls_lane_leave(lls_stage *stage)
     if (!lls_ranking_contains(&lane->ready, stage))
         return;
     lls_ranking_remove(&lane->ready, stage);
+    lls_ranking_remove(&lane->queue->aging, stage);
     if (lane->ready.count == 0)
         lls_ranking_remove(&lane->queue->lanes, lane);
     if (stage->unscored) {
         stage->unscored = false;
         lane->queue->unscored--;
     }
+}
+
+void lls_lane_age(lls_stage *stage, double until)
+{
+    lls_ranking *aging = &stage->lane->queue->aging;
+    if (until < INFINITY)
+        lls_ranking_put(aging, stage, until);
+    else
+        lls_ranking_remove(aging, stage);
 }
 
 void lls_lanes_move(const lls_tenant *tenant)
@@ -106,7 +130,7 @@ void lls_lanes_free(llmsched_scheduler *s, lls_tenant *tenant)
         lls_lane *lane = tenant->lanes;
         tenant->lanes = lane->next;
         lane->queue->lane_count--;
-        lls_lane_finish(lane);
+        lls_ranking_finish(&lane->ready);
         lls_pool_give(&s->pool, lane, sizeof *lane);
     }
 }

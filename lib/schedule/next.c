@@ -45,9 +45,9 @@ static llmsched_status score_range(llmsched_scheduler *s, lls_stage *stage, llms
 
 static llmsched_status score_stage(llmsched_scheduler *s, lls_stage *stage, llmsched_error *err)
 {
-    double key = 0;
+    double key = 0, until = INFINITY;
     llmsched_error inner = {.size = sizeof inner};
-    llmsched_view view = {.scheduler = s, .err = &inner};
+    llmsched_view view = {.scheduler = s, .err = &inner, .until = &until};
     bool scored = !spares_key(s, stage);
     llmsched_status status = LLMSCHED_OK;
     if (scored)
@@ -63,6 +63,7 @@ static llmsched_status score_stage(llmsched_scheduler *s, lls_stage *stage, llms
     stage->key = key;
     set_scored(stage, scored);
     lls_lane_enter(stage);
+    lls_lane_age(stage, until);
     return LLMSCHED_OK;
 }
 
@@ -112,6 +113,17 @@ static llmsched_status score_spared(llmsched_scheduler *s, const lls_queue *queu
     llmsched_status status = score_lane(s, &queue->all, err);
     for (uint32_t i = 0; i < queue->lanes.count && status == LLMSCHED_OK; i++)
         status = score_lane(s, lls_ranking_at(&queue->lanes, i), err);
+    return status;
+}
+
+/* Asks for the keys that have grown old. */
+static llmsched_status score_aged(llmsched_scheduler *s, const lls_queue *queue,
+                                  llmsched_error *err)
+{
+    llmsched_status status = LLMSCHED_OK;
+    while (status == LLMSCHED_OK && queue->aging.count > 0 &&
+           lls_ranking_least(&queue->aging) <= s->now)
+        status = score_stage(s, lls_ranking_at(&queue->aging, 0), err);
     return status;
 }
 
@@ -184,10 +196,12 @@ static llmsched_status place(llmsched_scheduler *s, const lls_stage *stage, lls_
     return LLMSCHED_OK;
 }
 
-static void note_start(const llmsched_scheduler *s, const lls_stage *stage, const lls_executor *e)
+static void note_start(llmsched_scheduler *s, const lls_stage *stage, const lls_executor *e)
 {
     if (stage->kind != LLMSCHED_STAGE_LLM)
         return;
+    if ((s->policy.flags & LLS_POLICY_AGING) != 0)
+        lls_job_touch(s, stage->job);
     stage->job->waited_llm_s += s->now - stage->ready_s;
     stage->job->last_engine = e->id;
     stage->job->has_last_engine = true;
@@ -222,6 +236,8 @@ static llmsched_status ask_queue(llmsched_scheduler *s, lls_queue *queue,
     if (queue->held || e == NULL || (queue->all.ready.count == 0 && queue->lanes.count == 0))
         return LLMSCHED_NONE;
     llmsched_status status = score_spared(s, queue, err);
+    if (status == LLMSCHED_OK)
+        status = score_aged(s, queue, err);
     if (status == LLMSCHED_OK)
         status = pick(s, queue, &stage, err);
     if (status == LLMSCHED_NONE)

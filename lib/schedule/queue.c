@@ -21,7 +21,7 @@ void lls_queue_free(llmsched_scheduler *s, lls_queue *queue)
 {
     if (queue == NULL)
         return;
-    lls_lane_finish(&queue->all);
+    lls_lanes_finish(queue);
     lls_heap_finish(&queue->executors);
     lls_free(s->context, queue->freed);
     lls_free(s->context, queue->model);
@@ -36,7 +36,7 @@ static lls_queue *queue_new(llmsched_scheduler *s, uint32_t kind, const char *mo
     queue->number = s->queue_count;
     queue->kind = kind;
     queue->scheduler = s;
-    lls_lane_init(s, &queue->all, queue, NULL);
+    lls_lanes_init(s, queue);
     lls_heap_init(&queue->executors, s->context, compare_executors, queue);
     if (model != NULL && kind == LLMSCHED_STAGE_LLM) {
         queue->model = lls_strdup(s->context, model);

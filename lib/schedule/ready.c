@@ -6,6 +6,8 @@
  */
 #include "schedule/internal.h"
 
+#include <math.h>
+
 /* --- pairing heaps ------------------------------------------------------------------- */
 
 static void add_child(lls_stage *parent, lls_stage *stage)
@@ -89,11 +91,21 @@ static void take_head(lls_stage *stage)
     lls_lane_leave(stage);
 }
 
+/* Whether the policy cannot tell them apart but by their numbers; both are of one job. */
+static bool are_alike(const llmsched_scheduler *s, const lls_stage *a, const lls_stage *b)
+{
+    if (a->lane != b->lane)
+        return false;
+    if ((s->policy.flags & LLS_POLICY_AGING) != 0)
+        return a->ready_s == b->ready_s && a->chain_llm_s == b->chain_llm_s;
+    return a->template_stage == b->template_stage;
+}
+
 static lls_stage *head_of(const llmsched_scheduler *s, const lls_stage *stage)
 {
-    lls_stage *head = (s->policy.flags & LLS_POLICY_ALIKE) != 0 ? stage->job->heads : NULL;
-    while (head != NULL &&
-           (head->lane != stage->lane || head->template_stage != stage->template_stage))
+    bool bunches = (s->policy.flags & (LLS_POLICY_ALIKE | LLS_POLICY_AGING)) != 0;
+    lls_stage *head = bunches ? stage->job->heads : NULL;
+    while (head != NULL && !are_alike(s, head, stage))
         head = head->next;
     return head;
 }
@@ -129,6 +141,8 @@ void lls_ready_add(llmsched_scheduler *s, lls_stage *stage)
 static void remove_head(lls_stage *stage)
 {
     bool scored = lls_ranking_contains(&stage->lane->ready, stage), unscored = stage->unscored;
+    const lls_ranking *aging = &stage->lane->queue->aging;
+    double until = lls_ranking_contains(aging, stage) ? lls_ranking_key(aging, stage) : INFINITY;
     lls_stage *next = meld_children(stage);
     take_head(stage);
     if (next == NULL) {
@@ -142,6 +156,7 @@ static void remove_head(lls_stage *stage)
     stage->lane->queue->unscored += unscored;
     if (scored)
         lls_lane_enter(next);
+    lls_lane_age(next, until);
 }
 
 static void count_out(llmsched_scheduler *s, lls_stage *stage)

@@ -279,6 +279,8 @@ static void ranking_agrees_with_search(void **state)
             lls_ranking_remove(&r, t);
         assert_int_equal(lls_ranking_contains(&r, t), put);
         assert_int_equal(r.count, count);
+        if (put)
+            assert_true(lls_ranking_key(&r, t) == t->key);
         assert_ptr_equal(lls_ranking_at(&r, 0), slow_first(things, anything, NULL));
         if (count > 0)
             assert_true(lls_ranking_least(&r) == ((thing *)lls_ranking_at(&r, 0))->key);
