@@ -258,6 +258,23 @@ void lls_nodes_remove(lls_nodes *nodes, lls_node *node);
 /* Any node that is left, to take it down by. */
 lls_node *lls_nodes_any(lls_nodes *nodes);
 
+/* --- treap.c: search tree of things that hold their own links -------------- */
+
+typedef struct lls_leaf {
+    struct lls_leaf *left, *right;
+    uint32_t priority;
+} lls_leaf;
+
+typedef struct lls_treap {
+    lls_leaf *root;
+    bool (*before)(const lls_leaf *a, const lls_leaf *b); /* a total order */
+    void (*sum_up)(lls_leaf *leaf); /* what is below it, or it alone, has changed */
+} lls_treap;
+
+/* Priorities should look drawn by lot. */
+void lls_treap_add(lls_treap *t, lls_leaf *leaf, uint32_t priority);
+void lls_treap_remove(lls_treap *t, lls_leaf *leaf); /* it must be in */
+
 /* --- random.c ----------------------------------------------------------- */
 
 uint64_t lls_fnv1a64(const void *bytes, size_t length,

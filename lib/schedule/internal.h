@@ -35,7 +35,6 @@ typedef struct lls_task lls_task;
 typedef struct lls_executor lls_executor;
 typedef struct lls_tenant lls_tenant;
 typedef struct lls_lane lls_lane;
-typedef struct lls_range lls_range;
 
 /* --- executors and queues (executor.c) ------------------------------------- */
 
@@ -55,6 +54,24 @@ struct lls_executor {
     lls_task *tasks;   /* running ones, newest first */
 };
 
+/* kept.c: a head in the lane's treap; begins what a policy keeps of it. */
+typedef struct lls_kept {
+    lls_leaf leaf;
+    lls_stage *stage;
+    bool listed;
+} lls_kept;
+
+/* What a policy keeps of heads, and how. */
+typedef struct lls_keeping {
+    size_t bytes;
+    bool (*before)(const lls_leaf *a, const lls_leaf *b);
+    void (*sum_up)(lls_leaf *leaf);
+    /* The head has been scored: puts it in, or moves it. */
+    llmsched_status (*score)(llmsched_scheduler *s, lls_stage *stage, llmsched_error *err);
+} lls_keeping;
+
+extern const lls_keeping lls_keeping_ranges, lls_keeping_shares;
+
 /* Ready stages of a queue that compete by their keys. */
 struct lls_lane {
     lls_queue *queue;
@@ -65,7 +82,8 @@ struct lls_lane {
     uint32_t ready_stages; /* those that are, and their ready tasks */
     uint32_t ready_tasks;
     uint32_t place; /* in the queue's ranking of lanes */
-    lls_range *range_root;
+    lls_treap kept;
+    const lls_keeping *keeping; /* NULL: the policy keeps nothing */
 };
 
 struct lls_queue {
@@ -90,16 +108,6 @@ struct lls_queue {
     uint64_t *freed;
     uint32_t freed_count, freed_capacity;
     const struct llmsched_scheduler *scheduler; /* for the comparison of executors */
-};
-
-/* ranges.c: a head among its lane's heads by (lo, hi, job, stage); a treap. */
-struct lls_range {
-    lls_stage *stage;
-    double lo, hi, mean, reduction;
-    double greatest; /* hi in its subtree */
-    lls_range *best; /* that reduces uncertainty most in its subtree; NULL: none does */
-    lls_range *left, *right;
-    bool listed;
 };
 
 /* --- jobs, stages, tasks (job.c) -------------------------------------------- */
@@ -127,8 +135,8 @@ struct lls_stage {
     lls_job *job;
     lls_lane *lane; /* NULL for dynamic stages */
     const char *name;
-    size_t bytes;     /* of the block */
-    lls_range *range; /* NULL: the policy keeps none */
+    size_t bytes;   /* of the block */
+    lls_kept *kept; /* NULL: the policy keeps nothing */
     lls_stage *next_of_job;
     lls_stage *next_started, *previous_started;
     /* While it is ready: its place in the pairing heap that a bunch is; heads are linked with each
@@ -366,15 +374,26 @@ void lls_ready_remove(llmsched_scheduler *s, lls_stage *stage);
 /* The same when all of the job goes: its bunches are left as they are. */
 void lls_ready_forget(llmsched_scheduler *s, lls_stage *stage);
 
-/* ranges.c */
-/* Whether the policy wants ranges. */
-bool lls_ranges_kept(const llmsched_scheduler *s);
-void lls_ranges_put(lls_stage *stage, const lls_estimate *estimate, double reduction);
-/* to takes the place of from, whose range it shares. */
-void lls_ranges_replace(lls_stage *from, lls_stage *to);
-void lls_ranges_remove(lls_stage *stage);
-/* head(U) of Algorithm 1 among the lane's, or NULL. */
+/* kept.c */
+void lls_keep_init(const llmsched_scheduler *s, lls_lane *lane);
+/* Room for what is kept of the stage; false: no memory. */
+bool lls_keep_reserve(llmsched_scheduler *s, lls_stage *stage);
+void lls_keep_free(llmsched_scheduler *s, lls_stage *stage);
+void lls_keep_add(lls_stage *stage);
+void lls_keep_remove(lls_stage *stage); /* nothing if it is not in */
+/* to takes the place of from, of whose bunch it is. */
+void lls_keep_replace(lls_stage *from, lls_stage *to);
+llmsched_status lls_keep_score(llmsched_scheduler *s, lls_stage *stage, llmsched_error *err);
+
+/* ranges.c: head(U) of Algorithm 1 among the lane's, or NULL. */
 const lls_stage *lls_ranges_best(const lls_lane *lane);
+
+/* shares.c: a head of the job that arrived first of those that hold fewer places than cap and were
+ * served at most rate seconds a second since they arrived, or NULL. */
+typedef struct lls_share_terms {
+    double cap, rate, now;
+} lls_share_terms;
+const lls_stage *lls_shares_first(const lls_lane *lane, const lls_share_terms *terms);
 
 /* job.c */
 lls_job *lls_job_find(const llmsched_scheduler *s, uint64_t id);
@@ -448,7 +467,9 @@ enum {
     /* Its keys change as time goes by and as tasks of the job start (llmsched_view.until); of a
      * stage they depend on nothing but its job, its queue, when it became ready and what chain of
      * work came before. */
-    LLS_POLICY_AGING = 1 << 20
+    LLS_POLICY_AGING = 1 << 20,
+    /* Stages kept by their jobs' arrivals and what these were served. */
+    LLS_POLICY_SHARES = 1 << 21
 };
 
 typedef struct lls_builtin {

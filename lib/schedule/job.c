@@ -119,7 +119,7 @@ llmsched_status lls_job_add(llmsched_scheduler *s, uint64_t id, double arrival,
 
 static void stage_free(llmsched_scheduler *s, lls_stage *stage)
 {
-    lls_pool_give(&s->pool, stage->range, sizeof *stage->range);
+    lls_keep_free(s, stage);
     lls_pool_give(&s->pool, stage, stage->bytes);
 }
 
@@ -195,11 +195,7 @@ static llmsched_status find_lane(llmsched_scheduler *s, lls_stage *stage, const 
     llmsched_status status = lls_queue_get(s, stage->kind, model, &queue, err);
     if (status == LLMSCHED_OK)
         status = lls_lane_get(s, s->queues[queue], stage->job->tenant, &stage->lane, err);
-    if (status == LLMSCHED_OK && lls_ranges_kept(s)) {
-        stage->range = lls_pool_take(&s->pool, sizeof *stage->range);
-        status = stage->range != NULL ? status : lls_fail_memory(err);
-    }
-    if (status == LLMSCHED_OK && !lls_lane_reserve(s, stage->lane))
+    if (status == LLMSCHED_OK && (!lls_keep_reserve(s, stage) || !lls_lane_reserve(s, stage->lane)))
         status = lls_fail_memory(err);
     return status;
 }

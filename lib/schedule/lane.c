@@ -31,6 +31,7 @@ static void lane_init(llmsched_scheduler *s, lls_lane *lane, lls_queue *queue, l
 {
     *lane = (lls_lane){.queue = queue, .tenant = tenant};
     lls_ranking_init(&lane->ready, lls_pool_of(s), stage_before, offsetof(lls_stage, place));
+    lls_keep_init(s, lane);
 }
 
 void lls_lanes_init(llmsched_scheduler *s, lls_queue *queue)

@@ -28,21 +28,6 @@ static bool spares_key(const llmsched_scheduler *s, const lls_stage *stage)
     return (s->policy.flags & LLMSCHED_POLICY_LAZY) != 0 && lls_queue_all_fit(stage->lane->queue);
 }
 
-static llmsched_status score_range(llmsched_scheduler *s, lls_stage *stage, llmsched_error *err)
-{
-    uint32_t method =
-        (s->policy.flags & LLS_POLICY_RANGES) != 0 ? LLMSCHED_BY_NETWORK : LLMSCHED_BY_HISTORY;
-    lls_estimate estimate;
-    double reduction = 0;
-    llmsched_status status =
-        lls_job_estimate(s, stage->job, lls_resource(stage->kind), method, &estimate, err);
-    if (status == LLMSCHED_OK)
-        status = lls_stage_reduction(s, stage, &reduction, err);
-    if (status == LLMSCHED_OK)
-        lls_ranges_put(stage, &estimate, reduction);
-    return status;
-}
-
 static llmsched_status score_stage(llmsched_scheduler *s, lls_stage *stage, llmsched_error *err)
 {
     double key = 0, until = INFINITY;
@@ -56,8 +41,8 @@ static llmsched_status score_stage(llmsched_scheduler *s, lls_stage *stage, llms
         return callback_failed("key", status, &inner, err);
     if (isnan(key))
         return lls_fail(err, LLMSCHED_ERROR_CALLBACK, "policy: key is not a number");
-    if (scored && (s->policy.flags & (LLS_POLICY_RANGES | LLS_POLICY_HISTORY_RANGES)) != 0)
-        status = score_range(s, stage, err);
+    if (scored)
+        status = lls_keep_score(s, stage, err);
     if (status != LLMSCHED_OK)
         return status;
     stage->key = key;
@@ -198,10 +183,10 @@ static llmsched_status place(llmsched_scheduler *s, const lls_stage *stage, lls_
 
 static void note_start(llmsched_scheduler *s, const lls_stage *stage, const lls_executor *e)
 {
+    if ((s->policy.flags & (LLS_POLICY_AGING | LLS_POLICY_SHARES)) != 0)
+        lls_job_touch(s, stage->job);
     if (stage->kind != LLMSCHED_STAGE_LLM)
         return;
-    if ((s->policy.flags & LLS_POLICY_AGING) != 0)
-        lls_job_touch(s, stage->job);
     stage->job->waited_llm_s += s->now - stage->ready_s;
     stage->job->last_engine = e->id;
     stage->job->has_last_engine = true;

@@ -131,7 +131,7 @@ void lls_ready_add(llmsched_scheduler *s, lls_stage *stage)
     }
     if (head != NULL) {
         take_head(head);
-        lls_ranges_remove(head);
+        lls_keep_remove(head);
         add_child(stage, head);
     }
     put_head(stage); /* its key is known at the next scoring: every event of a job leads to one */
@@ -146,12 +146,12 @@ static void remove_head(lls_stage *stage)
     lls_stage *next = meld_children(stage);
     take_head(stage);
     if (next == NULL) {
-        lls_ranges_remove(stage);
+        lls_keep_remove(stage);
         return;
     }
     put_head(next);
     next->key = stage->key;
-    lls_ranges_replace(stage, next);
+    lls_keep_replace(stage, next);
     next->unscored = unscored;
     stage->lane->queue->unscored += unscored;
     if (scored)
@@ -186,5 +186,5 @@ void lls_ready_forget(llmsched_scheduler *s, lls_stage *stage)
 {
     count_out(s, stage);
     lls_lane_leave(stage);
-    lls_ranges_remove(stage);
+    lls_keep_remove(stage);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What grows without moving: pieces, the table of nodes and the ranking, beside slow twins. */
+/* What grows without moving: pieces, the table of nodes, the ranking and the treap, beside slow
+ * twins. */
 #include "check.h"
 
 #include "base/internal.h"
@@ -299,6 +300,85 @@ static void ranking_agrees_with_search(void **state)
     lls_ranking_finish(&r);
 }
 
+/* --- the treap ------------------------------------------------------------------- */
+
+typedef struct fruit {
+    lls_leaf leaf;
+    uint32_t number, key;
+    uint32_t least; /* number in its subtree */
+    uint32_t count;
+    bool in;
+} fruit;
+
+static fruit *fruit_of(const lls_leaf *leaf)
+{
+    return (fruit *)(uintptr_t)leaf;
+}
+
+static bool by_key_and_number(const lls_leaf *a, const lls_leaf *b)
+{
+    const fruit *x = fruit_of(a), *y = fruit_of(b);
+    return x->key != y->key ? x->key < y->key : x->number < y->number;
+}
+
+static void count_fruits(lls_leaf *leaf)
+{
+    fruit *f = fruit_of(leaf);
+    const fruit *below[] = {fruit_of(leaf->left), fruit_of(leaf->right)};
+    f->least = f->number;
+    f->count = 1;
+    for (uint32_t i = 0; i < 2; i++) {
+        if (below[i] == NULL)
+            continue;
+        f->count += below[i]->count;
+        f->least = below[i]->least < f->least ? below[i]->least : f->least;
+    }
+}
+
+/* In order, sums true, priorities a heap; returns the depth. */
+static uint32_t check_tree(const lls_leaf *leaf, const fruit **last)
+{
+    if (leaf == NULL)
+        return 0;
+    fruit *f = fruit_of(leaf), before = *f;
+    uint32_t left = check_tree(leaf->left, last);
+    assert_true(f->in && (*last == NULL || by_key_and_number(&(*last)->leaf, leaf)));
+    *last = f;
+    uint32_t right = check_tree(leaf->right, last);
+    count_fruits(&f->leaf);
+    assert_true(f->count == before.count && f->least == before.least);
+    assert_true(leaf->left == NULL || leaf->left->priority <= leaf->priority);
+    assert_true(leaf->right == NULL || leaf->right->priority <= leaf->priority);
+    return 1 + (left > right ? left : right);
+}
+
+static void treap_keeps_order_and_sums(void **state)
+{
+    (void)state;
+    static fruit fruits[THINGS];
+    lls_treap t = {.before = by_key_and_number, .sum_up = count_fruits};
+    lls_random random;
+    uint32_t count = 0;
+    lls_random_seed(&random, 12);
+    for (uint32_t i = 0; i < THINGS; i++)
+        fruits[i].number = i;
+    for (uint32_t step = 0; step < 10000; step++) {
+        fruit *f = &fruits[lls_random_below(&random, THINGS)];
+        if (f->in) {
+            lls_treap_remove(&t, &f->leaf);
+        } else {
+            f->key = lls_random_below(&random, 40);
+            lls_treap_add(&t, &f->leaf, (uint32_t)lls_random_next(&random));
+        }
+        f->in = !f->in;
+        count += f->in ? 1 : UINT32_MAX;
+        assert_int_equal(t.root != NULL ? fruit_of(t.root)->count : 0, count);
+        const fruit *last = NULL;
+        if (step % 20 == 0)
+            assert_true(check_tree(t.root, &last) < 40);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +388,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nodes_grow_one_by_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nodes_survive_lack_of_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ranking_agrees_with_search, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(treap_keeps_order_and_sums, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
