@@ -112,7 +112,8 @@ typedef struct lls_pool {
 void lls_pool_init(lls_pool *pool, const llmsched_context *context);
 /* All blocks over LLS_POOL_LARGEST must have been given back; the others are used no more. */
 void lls_pool_finish(lls_pool *pool);
-/* Cleared memory; NULL: no memory. */
+/* NULL: no memory. take clears it. */
+void *lls_pool_allocate(lls_pool *pool, size_t bytes);
 void *lls_pool_take(lls_pool *pool, size_t bytes);
 /* bytes: as when it was taken. NULL does nothing. */
 void lls_pool_give(lls_pool *pool, void *block, size_t bytes);

@@ -52,11 +52,11 @@ static bool reserve_directory(lls_pieces *p, lls_source from)
     return true;
 }
 
-/* Big ones are not cleared: their pages come one by one as they are written. */
+/* Not cleared: the pages of a big one come one by one as they are written. */
 static void *take_piece(lls_source from, size_t bytes)
 {
-    return bytes <= LLS_POOL_LARGEST ? lls_source_take(from, bytes)
-                                     : lls_allocate(from.context, bytes);
+    return from.pool != NULL ? lls_pool_allocate(from.pool, bytes)
+                             : lls_allocate(from.context, bytes);
 }
 
 static bool add_piece(lls_pieces *p, lls_source from, size_t item_size)

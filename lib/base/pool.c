@@ -91,16 +91,21 @@ static void *cut(lls_pool *pool, size_t class_number)
     return block;
 }
 
-void *lls_pool_take(lls_pool *pool, size_t bytes)
+void *lls_pool_allocate(lls_pool *pool, size_t bytes)
 {
     if (bytes > LLS_POOL_LARGEST)
-        return lls_calloc(pool->context, 1, bytes);
+        return lls_allocate(pool->context, bytes);
     size_t class_number = class_of(bytes);
     struct lls_pool_block *block = pool->free[class_number];
-    if (block != NULL)
-        pool->free[class_number] = block->next;
-    else
-        block = cut(pool, class_number);
+    if (block == NULL)
+        return cut(pool, class_number);
+    pool->free[class_number] = block->next;
+    return block;
+}
+
+void *lls_pool_take(lls_pool *pool, size_t bytes)
+{
+    void *block = lls_pool_allocate(pool, bytes);
     return block != NULL ? memset(block, 0, bytes) : NULL;
 }
 

@@ -292,9 +292,9 @@ static void put_policy(struct settings *set, const char *policy)
 {
     for (uint32_t jobs = 100; jobs <= set->most_jobs; jobs *= 10) {
         uint32_t live = set->jobs != 0 ? set->jobs : jobs;
-        struct plan plan = {100000, 20000, live > 100000 ? 2 : 3, set->seconds};
+        struct plan plan = {100000, 20000, 3, set->seconds};
         if (set->is_short)
-            plan = (struct plan){10000, 2000, 2, set->seconds};
+            plan = (struct plan){10000, 2000, 3, set->seconds};
         struct result r = measure(policy, live, plan);
         put_result(set, &r);
         if (set->jobs != 0)
