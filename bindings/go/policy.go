@@ -281,8 +281,12 @@ type TenantView struct {
 func (v *View) Tenant(id uint64) (t TenantView, ok bool, err error) {
 	c := C.llmsched_tenant_view{size: C.sizeof_llmsched_tenant_view}
 	status := C.llmsched_view_tenant(v.open(), C.uint64_t(id), &c)
+	return tenantView(&c), status == C.LLMSCHED_OK, bare(status)
+}
+
+func tenantView(c *C.llmsched_tenant_view) TenantView {
 	return TenantView{uint32(c.jobs), uint32(c.ready), uint32(c.running), float64(c.weight), float64(c.tag_s),
-		float64(c.service_s)}, status == C.LLMSCHED_OK, bare(status)
+		float64(c.service_s)}
 }
 
 // Where an estimate or a forecast comes from.

@@ -300,3 +300,15 @@ func (s *Scheduler) Stats() (Stats, error) {
 	return Stats{uint32(st.executors), uint32(st.jobs), uint32(st.ready), uint32(st.running), uint64(st.events),
 		uint64(st.decisions)}, err
 }
+
+// Tenant reads a tenant's account; ok is false when it has no job.
+func (s *Scheduler) Tenant(id uint64) (t TenantView, ok bool, err error) {
+	if s.ptr == nil {
+		return TenantView{}, false, closedError("Scheduler")
+	}
+	c := C.llmsched_tenant_view{size: C.sizeof_llmsched_tenant_view}
+	e := newError()
+	status := C.llmsched_scheduler_get_tenant(s.ptr, C.uint64_t(id), &c, &e)
+	runtime.KeepAlive(s)
+	return tenantView(&c), status == C.LLMSCHED_OK, failure(status, &e)
+}

@@ -20,7 +20,7 @@ static const struct built_in {
     uint32_t engines, max_batch, tool_slots;
 } BUILT_IN[] = {{"default", 4, 16, 32}, {"small", 1, 8, 32}};
 
-enum { MOST_ENGINES = 65536, MOST_BATCH = 65536, MOST_SLOTS = 1000000 };
+enum { MOST_ENGINES = 65536, MOST_BATCH = 65536, MOST_SLOTS = 1000000, MOST_POOLS = 1024 };
 
 static void finish_curve(struct cluster *cluster)
 {
@@ -36,7 +36,7 @@ static void make_built_in(struct cluster *cluster, const struct built_in *from)
     cluster->engines = allocate(from->engines, sizeof *cluster->engines);
     for (uint32_t e = 0; e < from->engines; e++)
         cluster->engines[e].max_batch = from->max_batch;
-    cluster->tool_slots = from->tool_slots;
+    cluster->tool_slots = cluster->slot_count = from->tool_slots;
     cluster->tau_count = COUNT_OF(BUILT_IN_TAU);
     cluster->tau_batch = allocate(cluster->tau_count, sizeof *cluster->tau_batch);
     cluster->tau_s = allocate(cluster->tau_count, sizeof *cluster->tau_s);
@@ -47,6 +47,13 @@ static void make_built_in(struct cluster *cluster, const struct built_in *from)
     cluster->prefill_s_per_token = BUILT_IN_PREFILL;
 }
 
+static bool read_price(const cJSON *json, struct place *place, const char *key, double *price)
+{
+    if (!json_get_amount(place, json, key, price))
+        return false;
+    return *price > 0.0 ? true : json_expected(place, key, "a price above 0");
+}
+
 static bool read_engine(struct engine_kind *engine, const cJSON *json, struct place *place)
 {
     double max_batch;
@@ -55,6 +62,8 @@ static bool read_engine(struct engine_kind *engine, const cJSON *json, struct pl
     if (!json_get_integer(place, json, "max_batch", 1, MOST_BATCH, &max_batch))
         return false;
     engine->max_batch = (uint32_t)max_batch;
+    if (json_member(json, "price") != NULL && !read_price(json, place, "price", &engine->price))
+        return false;
     if (json_member(json, "model") != NULL) {
         const char *model;
         if (!json_get_string(place, json, "model", &model))
@@ -80,6 +89,63 @@ static bool read_engines(struct cluster *cluster, const cJSON *json, struct plac
             return false;
         if ((to->model == NULL) != (cluster->engines[0].model == NULL))
             return json_expected(place, "model", "a string in every engine or in none");
+    }
+    place->where[0] = '\0';
+    return true;
+}
+
+static bool read_tools(struct tool_pool *pool, const cJSON *json, struct place *place)
+{
+    const cJSON *names, *name;
+    if (json_member(json, "tools") == NULL)
+        return true;
+    if (!json_get_array(place, json, "tools", &names))
+        return false;
+    pool->tools = allocate((size_t)cJSON_GetArraySize(names), sizeof *pool->tools);
+    cJSON_ArrayForEach(name, names) {
+        if (!cJSON_IsString(name))
+            return json_expected(place, "tools", "an array of strings");
+        pool->tools[pool->tool_count++] = copy_text(name->valuestring);
+    }
+    return true;
+}
+
+static bool read_pool(struct cluster *cluster, const cJSON *json, struct place *place)
+{
+    const char *name;
+    double slots;
+    if (!cJSON_IsObject(json))
+        return json_expected(place, "", "an object");
+    if (!json_get_string(place, json, "name", &name) ||
+        !json_get_integer(place, json, "slots", 1, MOST_SLOTS, &slots))
+        return false;
+    if (cluster_pool(cluster, name) != NULL)
+        return json_expected(place, "name", "a name that no other pool has");
+    struct tool_pool *pool = &cluster->pools[cluster->pool_count++];
+    pool->name = copy_text(name);
+    pool->slots = (uint32_t)slots;
+    pool->first = cluster->slot_count;
+    cluster->slot_count += pool->slots;
+    if (cluster->slot_count > MOST_SLOTS)
+        return json_expected(place, "slots", "at most 1000000 tool slots altogether");
+    return read_tools(pool, json, place);
+}
+
+static bool read_pools(struct cluster *cluster, const cJSON *json, struct place *place)
+{
+    const cJSON *pools, *pool;
+    cluster->slot_count = cluster->tool_slots;
+    if (json_member(json, "tool_pools") == NULL)
+        return true;
+    if (!json_get_array(place, json, "tool_pools", &pools))
+        return false;
+    if (cJSON_GetArraySize(pools) > MOST_POOLS)
+        return json_expected(place, "tool_pools", "at most 1024 pools");
+    cluster->pools = allocate((size_t)cJSON_GetArraySize(pools), sizeof *cluster->pools);
+    cJSON_ArrayForEach(pool, pools) {
+        snprintf(place->where, sizeof place->where, "tool_pools[%u]", cluster->pool_count);
+        if (!read_pool(cluster, pool, place))
+            return false;
     }
     place->where[0] = '\0';
     return true;
@@ -126,6 +192,15 @@ static bool read_cluster(struct cluster *cluster, const cJSON *json, struct plac
         !json_get_amount(place, json, "prefill_s_per_token", &cluster->prefill_s_per_token))
         return false;
     cluster->tool_slots = (uint32_t)tool_slots;
+    if (!read_pools(cluster, json, place) ||
+        (json_member(json, "tool_price") != NULL &&
+         !read_price(json, place, "tool_price", &cluster->tool_price)))
+        return false;
+    if (json_member(json, "prefix_reuse") != NULL &&
+        (!json_get_amount(place, json, "prefix_reuse", &cluster->prefix_reuse) ||
+         (cluster->prefix_reuse > 1.0 &&
+          !json_expected(place, "prefix_reuse", "a number in 0 .. 1"))))
+        return false;
     if (json_member(json, "prefill") != NULL && !json_get_string(place, json, "prefill", &prefill))
         return false;
     cluster->serial = strcmp(prefill, "serial") == 0;
@@ -166,12 +241,44 @@ void cluster_release(struct cluster *cluster)
 {
     for (uint32_t e = 0; e < cluster->engine_count; e++)
         free(cluster->engines[e].model);
+    for (uint32_t p = 0; p < cluster->pool_count; p++) {
+        for (uint32_t t = 0; t < cluster->pools[p].tool_count; t++)
+            free(cluster->pools[p].tools[t]);
+        free(cluster->pools[p].tools);
+        free(cluster->pools[p].name);
+    }
+    free(cluster->pools);
     free(cluster->engines);
     free(cluster->name);
     free(cluster->tau_batch);
     free(cluster->tau_s);
     free(cluster->slowdown);
     *cluster = (struct cluster){0};
+}
+
+static void put_price(FILE *file, const char *key, double price)
+{
+    if (!(price > 0.0))
+        return;
+    fprintf(file, ", \"%s\": ", key);
+    json_put_number(file, price);
+}
+
+static void put_pools(const struct cluster *cluster, FILE *file)
+{
+    for (uint32_t p = 0; p < cluster->pool_count; p++) {
+        const struct tool_pool *pool = &cluster->pools[p];
+        fputs(p > 0 ? ", {\"name\": " : ",\n  \"tool_pools\": [{\"name\": ", file);
+        json_put_string(file, pool->name);
+        fprintf(file, ", \"slots\": %u, \"tools\": [", pool->slots);
+        for (uint32_t t = 0; t < pool->tool_count; t++) {
+            fputs(t > 0 ? ", " : "", file);
+            json_put_string(file, pool->tools[t]);
+        }
+        fputs("]}", file);
+    }
+    if (cluster->pool_count > 0)
+        fputc(']', file);
 }
 
 void cluster_write(const struct cluster *cluster, FILE *file)
@@ -184,9 +291,14 @@ void cluster_write(const struct cluster *cluster, FILE *file)
             json_put_string(file, cluster->engines[e].model);
             fputs(", ", file);
         }
-        fprintf(file, "\"max_batch\": %u}", cluster->engines[e].max_batch);
+        fprintf(file, "\"max_batch\": %u", cluster->engines[e].max_batch);
+        put_price(file, "price", cluster->engines[e].price);
+        fputc('}', file);
     }
-    fprintf(file, "],\n  \"tool_slots\": %u,\n  \"tau\": [", cluster->tool_slots);
+    fprintf(file, "],\n  \"tool_slots\": %u", cluster->tool_slots);
+    put_price(file, "tool_price", cluster->tool_price);
+    put_pools(cluster, file);
+    fputs(",\n  \"tau\": [", file);
     for (uint32_t i = 0; i < cluster->tau_count; i++) {
         fputs(i > 0 ? ", [" : "[", file);
         json_put_number(file, cluster->tau_batch[i]);
@@ -196,6 +308,10 @@ void cluster_write(const struct cluster *cluster, FILE *file)
     }
     fputs("],\n  \"prefill_s_per_token\": ", file);
     json_put_number(file, cluster->prefill_s_per_token);
+    if (cluster->prefix_reuse > 0.0) {
+        fputs(",\n  \"prefix_reuse\": ", file);
+        json_put_number(file, cluster->prefix_reuse);
+    }
     fprintf(file, ",\n  \"prefill\": \"%s\"\n}\n", cluster->serial ? "serial" : "stretched");
 }
 
@@ -224,4 +340,51 @@ bool cluster_has_one_model(const struct cluster *cluster)
             strcmp(cluster->engines[e].model, cluster->engines[0].model) != 0)
             return false;
     return true;
+}
+
+const struct tool_pool *cluster_pool(const struct cluster *cluster, const char *name)
+{
+    for (uint32_t p = 0; p < cluster->pool_count; p++)
+        if (strcmp(cluster->pools[p].name, name) == 0)
+            return &cluster->pools[p];
+    return NULL;
+}
+
+const struct tool_pool *cluster_pool_of(const struct cluster *cluster, uint32_t slot)
+{
+    for (uint32_t p = 0; p < cluster->pool_count; p++)
+        if (slot >= cluster->pools[p].first &&
+            slot - cluster->pools[p].first < cluster->pools[p].slots)
+            return &cluster->pools[p];
+    return NULL;
+}
+
+bool cluster_serves(const struct cluster *cluster, uint32_t engine, const char *model)
+{
+    const char *served = cluster->engines[engine].model;
+    return served == model || (served != NULL && model != NULL && strcmp(served, model) == 0);
+}
+
+uint32_t cluster_model(const struct cluster *cluster, const char *model)
+{
+    uint32_t number = 0;
+    for (uint32_t e = 0; e < cluster->engine_count; e++) {
+        uint32_t first = 0;
+        if (cluster_serves(cluster, e, model))
+            return number;
+        while (!cluster_serves(cluster, first, cluster->engines[e].model))
+            first++;
+        number += first == e; /* a model that stands there for the first time */
+    }
+    return number;
+}
+
+uint32_t cluster_model_count(const struct cluster *cluster)
+{
+    uint32_t count = 0;
+    for (uint32_t e = 0; e < cluster->engine_count; e++) {
+        uint32_t number = cluster_model(cluster, cluster->engines[e].model);
+        count = number >= count ? number + 1 : count;
+    }
+    return count;
 }

@@ -12,7 +12,7 @@
 
 struct arguments {
     struct values train, eval;
-    const char *mix, *cluster, *policies, *prefill, *table, *save, *report;
+    const char *mix, *cluster, *policies, *prefill, *faults, *tenants, *table, *save, *report;
     double load;
     uint64_t seeds, jobs, threads;
 };
@@ -46,8 +46,11 @@ static void measure(struct cell *cell, const struct draw *draw, const struct sim
     cell->p95_s = nearest_rank(times, n, 0.95);
     cell->p99_s = nearest_rank(times, n, 0.99);
     cell->decisions = result->decisions;
+    cell->failed = (double)result->failed;
+    cell->stopped = (double)result->stopped;
     cell->busy_s = result->busy_s;
     *cell->latency = result->latency;
+    tenants_measure(cell, draw, result);
     free(times);
 }
 
@@ -71,8 +74,11 @@ static bool save_file(const char *folder, size_t seed, const char *name, const c
 static void write_jobs(const struct workload *workload, const struct sim_result *result, FILE *file)
 {
     (void)result;
-    for (size_t j = 0; j < workload->count; j++)
-        job_write(&workload->jobs[j], file);
+    for (size_t j = 0; j < workload->count; j++) {
+        const struct job *job = &workload->jobs[j];
+        const char *tenant = workload->tenant_count > 0 ? workload->tenants[job->tenant] : NULL;
+        job_write(job, tenant, file);
+    }
 }
 
 /* Simulation number index: a seed and a contender. */
@@ -88,6 +94,8 @@ static void simulate(void *user, size_t index)
     struct sim_options options = {.context = work->context,
                                   .policy = c->contenders[p].spec,
                                   .seed = seed_index + 1,
+                                  .faults = c->faults,
+                                  .keep_shares = c->tenants.count > 1,
                                   .keep_tasks = save != NULL || (first && p == c->shown)};
     struct sim_result result;
     if (!sim_run(&draw->workload, &c->cluster, &options, &result, &cell->problem))
@@ -162,13 +170,15 @@ static void drop_evaluated(struct applications *apps)
 
 static bool read_runs(struct applications *apps, const struct arguments *a,
                       llmsched_context *context, const struct cluster *cluster,
-                      struct problem *problem)
+                      const struct tenants *tenants, struct problem *problem)
 {
     bool split = a->eval.count == 0;
-    if (!applications_read(apps, context, &a->train, cluster, mix_wants, a->mix,
+    bool (*wants)(const void *, const char *) = tenants->count > 0 ? tenants_want : mix_wants;
+    const void *whom = tenants->count > 0 ? (const void *)tenants : a->mix;
+    if (!applications_read(apps, context, &a->train, cluster, wants, whom,
                            split ? ROLE_SPLIT : ROLE_TRAIN, problem) ||
-        (!split && !applications_read(apps, context, &a->eval, cluster, mix_wants, a->mix,
-                                      ROLE_EVAL, problem)))
+        (!split &&
+         !applications_read(apps, context, &a->eval, cluster, wants, whom, ROLE_EVAL, problem)))
         return false;
     if (apps->count == 0)
         return bad_input(problem,
@@ -210,9 +220,10 @@ static bool check_cluster(struct comparison *c, const struct arguments *a, struc
     if (a->prefill != NULL && !c->cluster.serial && strcmp(a->prefill, "stretched") != 0)
         return bad_input(problem, "--prefill: expected stretched or serial, not \"%s\"",
                          a->prefill);
-    if (c->cluster.engine_count == 0 || !cluster_has_one_model(&c->cluster))
-        return bad_input(problem, "%s: engines: expected engines of one model", a->cluster);
-    return true;
+    if (c->cluster.engine_count == 0 || (a->tenants == NULL && !cluster_has_one_model(&c->cluster)))
+        return bad_input(problem, "%s: engines: expected engines of one model, or --tenants",
+                         a->cluster);
+    return tenants_load(&c->tenants, a->tenants, &c->cluster, problem);
 }
 
 static bool check_arguments(const struct arguments *a, struct problem *problem)
@@ -258,29 +269,35 @@ static void comparison_release(struct comparison *c)
     free(c->rows);
     contenders_release(c);
     sources_release(&c->pool);
+    tenants_release(&c->tenants);
     cluster_release(&c->cluster);
 }
 
 static bool compare_with(llmsched_context *context, const struct arguments *a,
                          struct problem *problem)
 {
-    struct comparison c = {.mix = a->mix, .load = a->load, .seeds = (size_t)a->seeds};
+    struct comparison c = {
+        .mix = a->mix, .faults_text = a->faults, .load = a->load, .seeds = (size_t)a->seeds};
     struct work work = {&c, a, context};
     struct applications apps = {0};
     struct output table = {0}, report = {0};
     unsigned threads =
         a->threads > 0 && a->threads < 1024 ? (unsigned)a->threads : pool_default_threads();
     bool good = check_arguments(a, problem) && check_cluster(&c, a, problem) &&
+                faults_parse(&c.faults, a->faults, problem) &&
                 contenders_parse(&c, a->policies, context, problem) &&
                 (a->table == NULL || output_open(&table, a->table, problem)) &&
                 (a->report == NULL || output_open(&report, a->report, problem)) &&
-                read_runs(&apps, a, context, &c.cluster, problem) &&
+                read_runs(&apps, a, context, &c.cluster, &c.tenants, problem) &&
                 applications_fit(&apps, context, threads, problem) &&
-                sources_make(&c.pool, &apps, &c.cluster, problem);
+                sources_make(&c.pool, &apps, &c.cluster, &c.tenants, problem);
     if (good) {
+        if (a->tenants != NULL)
+            c.mix = "tenants";
         double rate = arrival_rate(&c.pool, &c.cluster, a->load);
         if (!(rate > 0.0 && rate < HUGE_VAL))
             good = bad_input(problem, "runs: expected LLM work, to which the load refers");
+        c.rate = rate;
         c.tool_load = tool_load(&c.pool, &c.cluster, rate);
         /* Enough for a queue to build up: 15 to 20 critical paths of arrivals. */
         c.jobs = a->jobs > 0 ? (size_t)a->jobs : c.cluster.engine_count > 1 ? 1500 : 600;
@@ -310,6 +327,10 @@ static int run(int argc, char **argv, struct problem *problem)
         {"--cluster", "C", OPTION_TEXT, false, &a.cluster, "default, small, or a file (small)"},
         {"--prefill", "RULE", OPTION_TEXT, false, &a.prefill,
          "stretched or serial (as the cluster says)"},
+        {"--tenants", "T.json", OPTION_TEXT, false, &a.tenants,
+         "who the jobs belong to, and which model runs which stage; in place of --mix"},
+        {"--faults", "LIST", OPTION_TEXT, false, &a.faults,
+         "fail=P,runaway=P,timeout=S,up=S,down=S: attempts that fail, executors that go"},
         {"--load", "RHO", OPTION_NUMBER, false, &a.load,
          "fraction of the engines' full-batch capacity (0.85)"},
         {"--policies", "LIST", OPTION_TEXT, false, &a.policies,

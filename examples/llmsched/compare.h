@@ -14,11 +14,20 @@ struct contender {
     char *name; /* as tables and files call it: "llmsched-epsilon-0" */
 };
 
+/* One tenant's jobs under one policy on the workload of one seed. */
+struct tenant_cell {
+    double mean_s, slowdown, p95_slowdown;
+    double service_share; /* of what was served while tenants competed */
+};
+
 /* One policy on the workload of one seed. */
 struct cell {
     double mean_s, p50_s, p95_s, p99_s, slowdown;
     uint64_t decisions;
+    double failed, stopped; /* attempts */
     double busy_s;
+    struct tenant_cell tenants[MOST_TENANTS];
+    double difference_s, unfairness_s, bound_s; /* see struct fairness */
     struct histogram *latency;
     struct sim_result kept; /* of the first seed, for the report */
     struct problem problem;
@@ -36,12 +45,17 @@ struct row {
     struct interval to_fcfs, to_oracle;
     double gap_closed; /* NAN: nothing queued */
     double decisions_per_s, p50_us, p99_us;
+    double failed, stopped;
 };
 
 struct comparison {
     const char *mix;
+    const char *faults_text; /* NULL: nothing goes wrong */
+    struct faults faults;
+    double rate; /* jobs a second */
     double load, tool_load, lower_bound_s;
     struct cluster cluster;
+    struct tenants tenants;
     size_t jobs, seeds;
     struct contender *contenders;
     size_t contender_count;
@@ -70,6 +84,12 @@ void contenders_release(struct comparison *comparison);
 void table_make(struct comparison *comparison);
 void table_print(const struct comparison *comparison, FILE *file);
 void table_write_json(const struct comparison *comparison, FILE *file);
+
+/* Where the jobs are of tenants. */
+void tenants_measure(struct cell *cell, const struct draw *draw, const struct sim_result *result);
+void tenants_print(const struct comparison *comparison, FILE *file);
+void tenants_write_setting(const struct comparison *comparison, FILE *file);
+void tenants_write_row(const struct comparison *comparison, size_t contender, FILE *file);
 
 /* A page that needs nothing but itself. */
 void report_write(const struct comparison *comparison, FILE *file);

@@ -9,7 +9,7 @@
 #include "json.h"
 
 static const double MOST_TASKS = 1e6, MOST_TOKENS = 1e6; /* so that a stage fits a jobs file */
-enum { MOST_STAGES = 1024 };
+enum { MOST_APP_STAGES = 1024 };
 
 struct reading {
     struct app_graphs *apps;
@@ -152,7 +152,7 @@ static bool read_stages(struct reading *r, const cJSON *json, struct app_graph *
     if (!json_get_array(&r->place, json, "stages", &stages))
         return false;
     uint32_t count = (uint32_t)cJSON_GetArraySize(stages), before;
-    if (count == 0 || count > MOST_STAGES)
+    if (count == 0 || count > MOST_APP_STAGES)
         return json_expected(&r->place, "stages", "1 .. 1024 stages");
     if (!check_ids(r, stages))
         return false;

@@ -161,7 +161,8 @@ static int run(int argc, char **argv, struct problem *problem)
         return problem->code;
     llmsched_context *context = NULL;
     llmsched_error err = {.size = sizeof err};
-    if (llmsched_context_create(NULL, &context, &err) != LLMSCHED_OK)
+    const llmsched_context_options limits = {.size = sizeof limits, .max_stages = MOST_STAGES};
+    if (llmsched_context_create(&limits, &context, &err) != LLMSCHED_OK)
         library_failed(problem, NULL, &err);
     else
         evaluate_with(context, &a, problem);

@@ -38,7 +38,7 @@ static void run_pilot(struct chosen *chosen, const struct cluster *cluster,
         const struct body *body = generator_make(generator, chosen->maker, &random);
         chosen->llm_s += job_work(body, LLMSCHED_STAGE_LLM, cluster) / PILOT_JOBS;
         chosen->tool_s += job_work(body, LLMSCHED_STAGE_REGULAR, cluster) / PILOT_JOBS;
-        chosen->serial_s += serial_demand(body, cluster, per_token) / PILOT_JOBS;
+        chosen->serial_s += serial_demand(body, cluster, EVERY_MODEL, per_token) / PILOT_JOBS;
     }
 }
 
@@ -89,7 +89,7 @@ static void write_jobs(const struct generate *a, const struct chosen *chosen, si
                           .body = generator_make(generator, app->maker, &random),
                           .arrival_s = now,
                           .sjf_mean_s = app->llm_s + app->tool_s};
-        job_write(&job, file);
+        job_write(&job, NULL, file);
         progress_step(&progress, 1);
     }
     progress_end(&progress);
@@ -141,7 +141,7 @@ static void write_app_jobs(const struct generate *a, const struct app_graphs *ap
                           .body = &draw.body,
                           .arrival_s = now,
                           .sjf_mean_s = NAN};
-        job_write(&job, file);
+        job_write(&job, NULL, file);
     }
     app_draw_end(&draw);
 }

@@ -19,8 +19,30 @@ void workload_release(struct workload *workload)
 {
     free(workload->jobs);
     free(workload->models);
+    free(workload->tenants);
     arena_release(&workload->arena);
     *workload = (struct workload){0};
+}
+
+uint32_t workload_tenant(struct workload *workload, const char *name)
+{
+    uint32_t t = 0;
+    while (t < workload->tenant_count && strcmp(workload->tenants[t], name) != 0)
+        t++;
+    if (t == workload->tenant_count) {
+        grow((void **)&workload->tenants, &workload->tenant_capacity, (size_t)t + 1,
+             sizeof *workload->tenants);
+        workload->tenants[workload->tenant_count++] = name;
+    }
+    return t;
+}
+
+uint32_t workload_add_model(struct workload *workload, const char *name)
+{
+    grow((void **)&workload->models, &workload->model_capacity, workload->model_count + 1,
+         sizeof *workload->models);
+    workload->models[workload->model_count] = name;
+    return (uint32_t)workload->model_count++;
 }
 
 void body_link(struct body *body, struct arena *arena)
@@ -43,7 +65,7 @@ void body_link(struct body *body, struct arena *arena)
     free(next);
 }
 
-void job_write(const struct job *job, FILE *file)
+void job_write(const struct job *job, const char *tenant, FILE *file)
 {
     fputs("{\"job\":", file);
     json_put_string(file, job->name);
@@ -54,6 +76,14 @@ void job_write(const struct job *job, FILE *file)
     if (!isnan(job->sjf_mean_s)) {
         fputs(",\"sjf_mean_s\":", file);
         json_put_number(file, job->sjf_mean_s);
+    }
+    if (tenant != NULL) {
+        fputs(",\"tenant\":", file);
+        json_put_string(file, tenant);
+    }
+    if (job->weight > 0.0) {
+        fputs(",\"weight\":", file);
+        json_put_number(file, job->weight);
     }
     fputs(",\"stages\":[", file);
     for (uint32_t i = 0; i < job->body->stage_count; i++) {
@@ -66,6 +96,10 @@ void job_write(const struct job *job, FILE *file)
         if (s->model != NULL) {
             fputs(",\"model\":", file);
             json_put_string(file, s->model);
+        }
+        if (s->pool != NULL) {
+            fputs(",\"pool\":", file);
+            json_put_string(file, s->pool);
         }
         fputs(",\"parents\":[", file);
         for (uint32_t p = 0; p < s->parent_count; p++) {
@@ -96,12 +130,37 @@ static bool serves(const struct cluster *cluster, const char *model)
     return false;
 }
 
+const char *stage_model(const struct stage *stage, const struct cluster *cluster)
+{
+    if (stage->kind != LLMSCHED_STAGE_LLM)
+        return NULL;
+    const char *only = cluster->engines[0].model;
+    return only == NULL || stage->model == NULL ? only : stage->model;
+}
+
+const struct tool_pool *stage_pool(const struct stage *stage, const struct cluster *cluster)
+{
+    if (stage->kind != LLMSCHED_STAGE_REGULAR || cluster->pool_count == 0)
+        return NULL;
+    if (stage->pool != NULL)
+        return cluster_pool(cluster, stage->pool);
+    for (uint32_t p = 0; p < cluster->pool_count; p++)
+        for (uint32_t t = 0; t < cluster->pools[p].tool_count; t++)
+            if (strcmp(cluster->pools[p].tools[t], stage->name) == 0)
+                return &cluster->pools[p];
+    return NULL;
+}
+
 /* The one model that a cluster without names serves, as the jobs call it; kept in *only. */
 static bool stage_fits(const struct stage *stage, const struct cluster *cluster, const char **only,
                        struct place *place)
 {
+    if (stage->kind == LLMSCHED_STAGE_REGULAR && stage->pool != NULL)
+        return cluster_pool(cluster, stage->pool) != NULL
+                   ? true
+                   : json_expected(place, "pool", "a pool of tool slots that the cluster has");
     if (stage->kind == LLMSCHED_STAGE_REGULAR)
-        return cluster->tool_slots > 0
+        return cluster->tool_slots > 0 || stage_pool(stage, cluster) != NULL
                    ? true
                    : json_expected(place, "kind", "no tool on a cluster without tool slots");
     if (cluster->engine_count == 0)
@@ -144,12 +203,13 @@ double task_share(double tokens, uint32_t tasks, uint32_t task)
     return task < fmod(tokens, tasks) ? share + 1.0 : share;
 }
 
-double task_alone(const struct stage *stage, uint32_t task, const struct cluster *cluster)
+/* Of the longest task. */
+static double stage_alone(const struct stage *stage, const struct cluster *cluster)
 {
     if (stage->kind == LLMSCHED_STAGE_REGULAR)
         return stage->duration_s;
-    return cluster_alone(cluster, task_share(stage->prompt_tokens, stage->tasks, task),
-                         task_share(stage->output_tokens, stage->tasks, task));
+    return cluster_alone(cluster, task_share(stage->prompt_tokens, stage->tasks, 0),
+                         task_share(stage->output_tokens, stage->tasks, 0));
 }
 
 double job_work(const struct body *body, uint32_t kind, const struct cluster *cluster)
@@ -173,7 +233,7 @@ double job_critical_path(const struct body *body, const struct cluster *cluster)
         const struct stage *stage = &body->stages[s];
         for (uint32_t p = 0; p < stage->parent_count; p++)
             end[s] = fmax(end[s], end[stage->parents[p]]);
-        end[s] += task_alone(stage, 0, cluster);
+        end[s] += stage_alone(stage, cluster);
         longest = fmax(longest, end[s]);
     }
     free(end);

@@ -8,9 +8,13 @@
 #include "cluster.h"
 #include "program.h"
 
+/* Of a job. */
+enum { MOST_STAGES = 1 << 20 };
+
 struct stage {
     const char *id, *name;
     const char *model;        /* LLM stages; NULL where the file names none */
+    const char *pool;         /* tools; likewise */
     const uint32_t *parents;  /* numbers of earlier stages */
     const uint32_t *children; /* ascending */
     uint32_t parent_count, child_count;
@@ -33,13 +37,17 @@ struct job {
     const llmsched_profile *profile; /* of the application; NULL: none */
     double arrival_s;
     double sjf_mean_s; /* NAN: not given */
+    uint32_t tenant;   /* among those of the workload */
+    double weight;     /* of the tenant; 0: not given */
 };
 
 struct workload {
     struct job *jobs; /* the index is the job's number */
     size_t count, capacity;
-    const char **models; /* that a jobs file names, in order of first appearance */
+    const char **models; /* that stages name */
     size_t model_count, model_capacity;
+    const char **tenants; /* names; NULL: none was named, and all jobs are of one */
+    size_t tenant_count, tenant_capacity;
     struct arena arena; /* of names and bodies that no other object owns */
 };
 
@@ -49,17 +57,23 @@ void workload_release(struct workload *workload);
 void body_link(struct body *body, struct arena *arena);
 
 bool jobs_read(struct workload *workload, const char *path, struct problem *problem);
-/* One job as a line of a jobs file. */
-void job_write(const struct job *job, FILE *file);
+/* One job as a line of a jobs file. tenant: its name, or NULL. */
+void job_write(const struct job *job, const char *tenant, FILE *file);
+/* The number of a tenant, new if need be; the name must outlive the workload. */
+uint32_t workload_tenant(struct workload *workload, const char *name);
+/* The number of one more model, whose name must do so too. */
+uint32_t workload_add_model(struct workload *workload, const char *name);
 
 /* Whether every stage can run on the cluster; path is for the message. */
 bool workload_fits(const struct workload *workload, const struct cluster *cluster, const char *path,
                    struct problem *problem);
+/* The model by which a stage is known to the scheduler, on a cluster that it fits. */
+const char *stage_model(const struct stage *stage, const struct cluster *cluster);
+/* Where a tool may run, on a cluster that it fits; NULL: in slots of no pool. */
+const struct tool_pool *stage_pool(const struct stage *stage, const struct cluster *cluster);
 
 /* Tokens of task i: floor(n / k), the first n mod k tasks one more. */
 double task_share(double tokens, uint32_t tasks, uint32_t task);
-/* Alone time of a task (docs/simulation.md, "Work"). */
-double task_alone(const struct stage *stage, uint32_t task, const struct cluster *cluster);
 /* Sum of the alone times of a job's tasks of one kind. */
 double job_work(const struct body *body, uint32_t kind, const struct cluster *cluster);
 /* Longest path through the job, a stage counting its longest task. */

@@ -9,7 +9,6 @@
 
 static const double MOST_TOKENS = 1e12;
 static const double MOST_TASKS = 1e6;
-enum { MOST_STAGES = 65536 };
 
 struct reading {
     struct workload *workload;
@@ -53,13 +52,8 @@ static bool read_parents(struct reading *reading, const struct place *place, con
 
 static void name_model(struct reading *reading, struct word *word, struct stage *stage)
 {
-    struct workload *workload = reading->workload;
-    if (word->model == 0) {
-        grow((void **)&workload->models, &workload->model_capacity, workload->model_count + 1,
-             sizeof *workload->models);
-        workload->models[workload->model_count++] = word->text;
-        word->model = (uint32_t)workload->model_count;
-    }
+    if (word->model == 0)
+        word->model = workload_add_model(reading->workload, word->text) + 1;
     stage->model = word->text;
     stage->model_number = word->model - 1;
 }
@@ -100,8 +94,14 @@ static bool read_stage(struct reading *reading, struct place *place, const cJSON
             return false;
     } else if (strcmp(kind, "tool") == 0) {
         stage->kind = LLMSCHED_STAGE_REGULAR;
+        const char *pool;
         if (!json_get_amount(place, json, "duration_s", &stage->duration_s))
             return false;
+        if (json_member(json, "pool") != NULL) {
+            if (!json_get_string(place, json, "pool", &pool))
+                return false;
+            stage->pool = intern(&reading->words, pool)->text;
+        }
     } else {
         return json_expected(place, "kind", "\"llm\" or \"tool\"");
     }
@@ -123,7 +123,7 @@ static bool read_stages(struct reading *reading, struct place *place, const cJSO
         return false;
     int count = cJSON_GetArraySize(array);
     if (count == 0 || count > MOST_STAGES)
-        return json_expected(place, "stages", "1 .. 65536 stages");
+        return json_expected(place, "stages", "1 .. 1048576 stages");
     body->stages = arena_take(&reading->workload->arena, (size_t)count, sizeof *body->stages);
     cJSON_ArrayForEach(item, array)
         if (!read_stage(reading, place, item, &body->stages[body->stage_count],
@@ -132,6 +132,23 @@ static bool read_stages(struct reading *reading, struct place *place, const cJSO
             return false;
     place->where[0] = '\0';
     body_link(body, &reading->workload->arena);
+    return true;
+}
+
+/* Who names no tenant belongs to that without a name, if any job names one. */
+static bool read_tenant(struct reading *reading, struct place *place, const cJSON *json,
+                        struct job *job)
+{
+    const char *tenant = "";
+    if (json_member(json, "tenant") != NULL && !json_get_string(place, json, "tenant", &tenant))
+        return false;
+    if (json_member(json, "weight") != NULL) {
+        if (!json_get_amount(place, json, "weight", &job->weight))
+            return false;
+        if (!(job->weight > 0.0))
+            return json_expected(place, "weight", "a number above 0");
+    }
+    job->tenant = workload_tenant(reading->workload, intern(&reading->words, tenant)->text);
     return true;
 }
 
@@ -147,6 +164,8 @@ static bool read_job(struct reading *reading, struct place *place, const cJSON *
         return false;
     if (json_member(json, "sjf_mean_s") != NULL &&
         !json_get_amount(place, json, "sjf_mean_s", &job.sjf_mean_s))
+        return false;
+    if (!read_tenant(reading, place, json, &job))
         return false;
     struct word *word = intern(&reading->words, name);
     if (word->is_job)
@@ -186,6 +205,8 @@ bool jobs_read(struct workload *workload, const char *path, struct problem *prob
         cJSON_Delete(json);
     }
     good = good && problem->code == EXIT_DONE;
+    if (workload->tenant_count == 1 && workload->tenants[0][0] == '\0')
+        workload->tenant_count = 0;
     if (good && workload->count == 0)
         good = bad_input(problem, "%s:1: job: expected at least one job", path);
     line_close(&reader);

@@ -47,6 +47,21 @@ struct running running_pop(struct running_heap *heap)
     return top;
 }
 
+size_t running_take(struct running_heap *heap, uint32_t executor, struct running *taken)
+{
+    struct running_heap kept = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < heap->count; i++) {
+        if (heap->items[i].executor == executor)
+            taken[count++] = heap->items[i];
+        else
+            running_push(&kept, &heap->items[i]);
+    }
+    free(heap->items);
+    *heap = kept;
+    return count;
+}
+
 void engine_init(struct engine *engine, const struct pace *pace, uint32_t max_batch)
 {
     *engine =
@@ -59,11 +74,17 @@ void engine_finish(struct engine *engine)
     engine->requests = (struct running_heap){0};
 }
 
-void engine_advance(struct engine *engine, double now_s)
+double engine_clock(const struct engine *engine, double now_s)
 {
     /* At an infinite rate no time passes while requests run. */
-    if (engine->requests.count > 0 && now_s > engine->time_s)
-        engine->clock += (now_s - engine->time_s) * engine->rate;
+    if (engine->requests.count == 0 || now_s <= engine->time_s)
+        return engine->clock;
+    return engine->clock + (now_s - engine->time_s) * engine->rate;
+}
+
+void engine_advance(struct engine *engine, double now_s)
+{
+    engine->clock = engine_clock(engine, now_s);
     engine->time_s = now_s;
 }
 
@@ -89,8 +110,13 @@ void engine_refresh(struct engine *engine)
 void engine_start(struct engine *engine, struct running task, double prompt_tokens,
                   double output_tokens)
 {
-    task.end = engine->clock +
-               engine->pace->work(engine->pace->curve, prompt_tokens, output_tokens, &task);
+    const struct pace *pace = engine->pace;
+    double work = pace->work(pace->curve, prompt_tokens, output_tokens, &task);
+    task.alone_s = task.fate.timeout_s > 0.0
+                       ? task.fate.timeout_s
+                       : task.fate.share * pace->alone_s(pace->curve, prompt_tokens, output_tokens);
+    task.begin = engine->clock;
+    task.end = engine->clock + work * task.fate.share;
     running_push(&engine->requests, &task);
 }
 
@@ -100,12 +126,14 @@ static double cluster_work(const void *curve, double prompt_tokens, double outpu
                            struct running *task)
 {
     const struct cluster *cluster = curve;
-    double alone_s = cluster_alone(cluster, prompt_tokens, output_tokens);
-    if (!cluster->serial || alone_s == 0.0)
-        return alone_s;
-    double steps = fmax(1.0, output_tokens);
-    task->step_s = prompt_tokens * cluster->prefill_s_per_token / steps;
-    return steps;
+    double work = cluster_alone(cluster, prompt_tokens, output_tokens);
+    if (cluster->serial && work > 0.0) {
+        work = fmax(1.0, output_tokens);
+        task->step_s = prompt_tokens * cluster->prefill_s_per_token / work;
+    }
+    if (task->fate.timeout_s > 0.0)
+        return task->fate.timeout_s / (cluster->serial ? cluster_tau(cluster, 1.0) : 1.0);
+    return work;
 }
 
 static double cluster_rate(const void *curve, const struct running *requests, size_t count)

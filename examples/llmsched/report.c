@@ -103,7 +103,7 @@ static void put_facts(const struct comparison *c, FILE *file)
             "<span>tool load <b>%.3g</b></span><span><b>%zu</b> jobs a seed</span>"
             "<span><b>%zu</b> seeds</span><span>lower bound <b>%.2f s</b></span></div>",
             c->cluster.engine_count, c->cluster.engine_count == 1 ? "" : "s",
-            c->cluster.engines[0].max_batch, c->cluster.tool_slots,
+            c->cluster.engines[0].max_batch, c->cluster.slot_count,
             c->cluster.serial ? "serial" : "stretched", c->load, c->tool_load, c->jobs, c->seeds,
             c->lower_bound_s);
 }

@@ -163,7 +163,7 @@ struct gantt {
 
 static uint32_t executors(const struct comparison *c)
 {
-    return c->cluster.engine_count + c->cluster.tool_slots;
+    return cluster_executors(&c->cluster);
 }
 
 /* Puts each task on the lowest place of its executor that is free at its start. */
@@ -225,7 +225,7 @@ static void put_gantt_axes(const struct gantt *g, FILE *file)
     for (uint32_t e = 0; e < g->c->cluster.engine_count; e++)
         fprintf(file, "<text x=\"4\" y=\"%.1f\">engine %u</text>",
                 g->top[e] + fmax(11.0, g->lanes[e] * g->lane_height / 2.0 + 4.0), e);
-    if (g->c->cluster.tool_slots > 0)
+    if (g->c->cluster.slot_count > 0)
         fprintf(file, "<text x=\"4\" y=\"%.1f\">tool slots</text>",
                 g->top[g->c->cluster.engine_count] + 11.0);
     fprintf(file,

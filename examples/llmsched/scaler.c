@@ -162,7 +162,7 @@ static bool make_ready(struct scaler *scaler, size_t r)
     scaler->models[replica->model].starting--;
     scaler->models[replica->model].serving++;
     note(scaler, r, "ready");
-    return sim_engine_up(scaler->sim, (uint32_t)r);
+    return sim_executor_up(scaler->sim, (uint32_t)r);
 }
 
 static void skip_started(struct scaler *scaler)
@@ -199,7 +199,7 @@ static bool drain_one(struct scaler *scaler, uint32_t m)
     model->serving--;
     if (scaler->sim->engines[r].requests.count == 0) {
         vacate(scaler, r);
-        return sim_engine_down(scaler->sim, (uint32_t)r);
+        return sim_executor_down(scaler->sim, (uint32_t)r);
     }
     scaler->replicas[r].state = DRAINING;
     model->draining++;
@@ -216,7 +216,7 @@ static bool stop_drained(struct scaler *scaler)
         scaler->draining--;
         scaler->models[scaler->replicas[r].model].draining--;
         vacate(scaler, r);
-        if (!sim_engine_down(scaler->sim, (uint32_t)r))
+        if (!sim_executor_down(scaler->sim, (uint32_t)r))
             return false;
     }
     return true;

@@ -49,35 +49,8 @@ static double earliest(const struct sim *sim)
         time = fmin(time, sim->tools.items[0].end);
     if (sim->next_arrival < sim->workload->count)
         time = fmin(time, sim->workload->jobs[sim->arrivals[sim->next_arrival]].arrival_s);
+    time = fmin(time, outages_next(sim));
     return sim->scaler != NULL ? fmin(time, scaler_next_s(sim->scaler, time)) : time;
-}
-
-void sim_refresh(struct sim *sim, uint32_t engine)
-{
-    engine_refresh(&sim->engines[engine]);
-    sim->due_s[engine] = sim->engines[engine].next_s;
-}
-
-void sim_add_engine(struct sim *sim, uint32_t class, double crowding)
-{
-    const struct engine_class *kind = &sim->world->classes[class];
-    uint32_t e = sim->engine_count++;
-    grow((void **)&sim->engines, &sim->engine_capacity, sim->engine_count, sizeof *sim->engines);
-    grow((void **)&sim->due_s, &sim->due_capacity, sim->engine_count, sizeof *sim->due_s);
-    engine_init(&sim->engines[e], &kind->pace, kind->executor.capacity);
-    sim->engines[e].crowding = crowding;
-    sim->engines[e].class = class;
-    sim->due_s[e] = INFINITY;
-}
-
-void sim_crowd_engine(struct sim *sim, uint32_t e, double crowding)
-{
-    struct engine *engine = &sim->engines[e];
-    if (engine->crowding == crowding)
-        return;
-    engine_advance(engine, sim->now_s);
-    engine->crowding = crowding;
-    sim_refresh(sim, e);
 }
 
 void sim_note_replica(struct sim *sim, uint32_t replica, uint32_t class, const char *what)
@@ -116,8 +89,7 @@ static void collect_completions(struct sim *sim)
     }
     while (sim->tools.count > 0 && sim->tools.items[0].end <= until) {
         take_done(sim, &sim->tools);
-        if (sim->slot_busy != NULL)
-            sim->slot_busy[sim->done[sim->done_count - 1].executor - sim->first_slot] = false;
+        sim_set_slot(sim, sim->done[sim->done_count - 1].executor, false);
     }
     if (sim->done_count > 1)
         qsort(sim->done, sim->done_count, sizeof *sim->done, compare_done);
@@ -172,17 +144,33 @@ static const char *check(const struct sim *sim, const llmsched_decision *d)
     const struct stage *stage = &body->stages[live->stage[d->stage]];
     if (d->task >= stage->tasks || live->unstarted[live->stage[d->stage]] == 0)
         return "no such task";
-    bool tool = d->executor >= sim->first_slot;
-    if ((tool ? d->executor - sim->first_slot >= sim->world->tool_slots
-              : d->executor >= sim->engine_count) ||
-        tool != (stage->kind == LLMSCHED_STAGE_REGULAR))
-        return "no such executor";
-    if (tool)
-        return sim->slot_busy != NULL && sim->slot_busy[d->executor - sim->first_slot]
-                   ? "the slot is busy"
-                   : NULL;
-    const struct engine *engine = &sim->engines[d->executor];
-    return engine->requests.count < engine->max_batch ? NULL : "the engine is full";
+    if (sim->faulty && live->running[live->first_task[live->stage[d->stage]] + d->task])
+        return "the task runs already";
+    return sim_check_place(sim, stage, d->executor);
+}
+
+static struct fate begin_attempt(struct sim *sim, struct live *live, const struct running *task)
+{
+    if (!sim->faulty)
+        return (struct fate){.share = 1.0};
+    uint32_t at = live->first_task[task->stage] + task->task;
+    live->running[at] = true;
+    return fate_of(&sim->options->faults, sim->options->seed, task->job, task->stage, task->task,
+                   live->attempts[at]++);
+}
+
+static void start_request(struct sim *sim, struct live *live, const struct stage *stage,
+                          struct running task)
+{
+    struct engine *engine = &sim->engines[task.executor];
+    double prompt = task_share(stage->prompt_tokens, stage->tasks, task.task);
+    double output = task_share(stage->output_tokens, stage->tasks, task.task);
+    double held = live->last_engine == task.executor ? fmin(prompt, live->last_tokens) : 0.0;
+    live->last_engine = task.executor;
+    live->last_tokens = prompt + output;
+    engine_advance(engine, sim->now_s);
+    engine_start(engine, task, prompt - sim->world->prefix_reuse * held, output);
+    sim_refresh(sim, task.executor);
 }
 
 static bool start(struct sim *sim, const llmsched_decision *d)
@@ -193,28 +181,28 @@ static bool start(struct sim *sim, const llmsched_decision *d)
                          "policy %s: job %" PRIu64 " stage %u task %u on executor %" PRIu64 ": %s",
                          sim->options->policy, d->job, d->stage, d->task, d->executor, wrong);
     struct live *live = sim->live[d->job];
+    bool tool = sim_is_slot(sim, d->executor);
     struct running task = {.job = (uint32_t)d->job,
                            .stage = live->stage[d->stage],
                            .task = d->task,
-                           .executor = d->executor >= sim->first_slot && sim->slot_busy == NULL
-                                           ? NO_EXECUTOR
-                                           : (uint32_t)d->executor};
+                           .executor = tool && sim->slot_busy == NULL ? NO_EXECUTOR
+                                                                      : (uint32_t)d->executor};
     const struct stage *stage = &sim->workload->jobs[d->job].body->stages[task.stage];
     live->unstarted[task.stage]--;
+    task.fate = begin_attempt(sim, live, &task);
     if (sim->options->keep_tasks)
         task.row = keep_start(sim, &task);
-    if (stage->kind == LLMSCHED_STAGE_REGULAR) {
-        if (sim->slot_busy != NULL)
-            sim->slot_busy[task.executor - sim->first_slot] = true;
-        task.end = sim->now_s + stage->duration_s;
-        running_push(&sim->tools, &task);
+    shares_start(sim, &task);
+    if (!tool) {
+        start_request(sim, live, stage, task);
         return true;
     }
-    struct engine *engine = &sim->engines[task.executor];
-    engine_advance(engine, sim->now_s);
-    engine_start(engine, task, task_share(stage->prompt_tokens, stage->tasks, task.task),
-                 task_share(stage->output_tokens, stage->tasks, task.task));
-    sim_refresh(sim, task.executor);
+    sim_set_slot(sim, task.executor, true);
+    task.begin = sim->now_s;
+    task.end = sim->now_s + (task.fate.timeout_s > 0.0 ? task.fate.timeout_s
+                                                       : stage->duration_s * task.fate.share);
+    task.alone_s = task.end - task.begin;
+    running_push(&sim->tools, &task);
     return true;
 }
 
@@ -251,9 +239,13 @@ static bool step(struct sim *sim)
     sim->now_s = fmax(time, sim->now_s);
     collect_completions(sim);
     for (size_t i = 0; i < sim->done_count; i++)
-        if (!sim_complete(sim, &sim->done[i]))
+        if (!(sim->done[i].fate.fails
+                  ? sim_return(sim, &sim->done[i], sim->done[i].alone_s, SIM_FAILED)
+                  : sim_complete(sim, &sim->done[i])))
             return false;
-    return apply_arrivals(sim) && (sim->scaler == NULL || scaler_act(sim->scaler)) && decide(sim);
+    return outages_apply(sim) && apply_arrivals(sim) &&
+           (sim->scaler == NULL || scaler_act(sim->scaler)) && shares_look(sim) && decide(sim) &&
+           shares_look(sim);
 }
 
 /* --- a run ------------------------------------------------------------------------ */
@@ -284,18 +276,6 @@ static void order_arrivals(struct sim *sim)
     free(pairs);
 }
 
-static void set_up_places(struct sim *sim)
-{
-    const struct world *world = sim->world;
-    for (uint32_t e = 0; e < world->engine_count; e++)
-        sim_add_engine(sim, world->engines[e], world->crowding != NULL ? world->crowding[e] : 1.0);
-    sim->first_slot = world->engine_count;
-    if (world->tool_slots == SLOTS_UNLIMITED)
-        sim->first_slot = FIRST_POOL;
-    else
-        sim->slot_busy = allocate(world->tool_slots, sizeof *sim->slot_busy);
-}
-
 static bool set_up(struct sim *sim)
 {
     size_t n = sim->workload->count;
@@ -304,11 +284,12 @@ static bool set_up(struct sim *sim)
         .size = sizeof options, .policy = sim->options->policy, .seed = sim->options->seed};
     sim->true_numbers = policy_is_cross_check(options.policy);
     sim->oracle = policy_is_oracle(options.policy);
+    sim->faulty = faults_any(&sim->options->faults);
     sim->result->completion_s = allocate(n, sizeof *sim->result->completion_s);
     sim->live = allocate(n, sizeof *sim->live);
     sim->arrivals = allocate(n, sizeof *sim->arrivals);
     sim->arrived = allocate(n, sizeof *sim->arrived);
-    set_up_places(sim);
+    sim_set_up_places(sim);
     order_arrivals(sim);
     if (sim->world->autoscaled != NULL &&
         (sim->scaler = scaler_create(sim, sim->world->autoscaled)) == NULL)
@@ -317,6 +298,9 @@ static bool set_up(struct sim *sim)
         LLMSCHED_OK)
         return library_failed(sim->problem, NULL, &err);
     bool good = sim_post_executors(sim);
+    outages_start(sim);
+    if (sim->options->keep_shares && sim->workload->tenant_count > 1)
+        sim->shares = shares_create(sim);
     sim->posting_s = 0.0; /* setting up is no decision */
     return good;
 }
@@ -326,9 +310,11 @@ static void clean_up(struct sim *sim)
     for (uint32_t e = 0; e < sim->engine_count; e++)
         engine_finish(&sim->engines[e]);
     for (size_t j = 0; sim->live != NULL && j < sim->workload->count; j++)
-        free(sim->live[j]);
+        live_free(sim->live[j]);
     llmsched_scheduler_destroy(sim->scheduler);
     scaler_destroy(sim->scaler);
+    shares_destroy(sim->shares);
+    free(sim->outages);
     free(sim->engines);
     free(sim->due_s);
     free(sim->live);
@@ -354,6 +340,8 @@ bool sim_run_on(const struct workload *workload, const struct world *world,
         good = step(&sim);
         result->gave_up = options->limit_s > 0.0 && sim.jobs_late > options->most_late;
     }
+    if (good)
+        shares_report(&sim);
     clean_up(&sim);
     if (!good)
         sim_result_release(result);
@@ -375,5 +363,8 @@ void sim_result_release(struct sim_result *result)
     free(result->completion_s);
     free(result->tasks);
     free(result->changes);
+    if (result->fairness != NULL)
+        free(result->fairness->contended_s);
+    free(result->fairness);
     *result = (struct sim_result){0};
 }

@@ -7,6 +7,7 @@
 #define SIM_H
 
 #include "cluster.h"
+#include "faults.h"
 #include "histogram.h"
 #include "jobs.h"
 #include "program.h"
@@ -16,16 +17,30 @@ struct sim_options {
     llmsched_context *context;
     const char *policy; /* with its options */
     uint64_t seed;
-    bool keep_tasks;    /* fill in the schedule */
-    bool keep_replicas; /* fill in the changes */
-    double limit_s;     /* give up once more than most_late jobs took longer than this; 0: never */
+    bool keep_tasks;      /* fill in the schedule */
+    bool keep_replicas;   /* fill in the changes */
+    bool keep_shares;     /* see how tenants are served, up to MOST_TENANTS of them; by a cluster */
+    struct faults faults; /* of a cluster */
+    double limit_s; /* give up once more than most_late jobs took longer than this; 0: never */
     size_t most_late;
 };
+
+/* How an attempt at a task ended. */
+enum sim_end { SIM_FINISHED, SIM_FAILED, SIM_STOPPED /* with its executor */ };
 
 /* One line of a schedule; in order of start. */
 struct sim_task {
     uint32_t job, stage, task, executor;
     double start_s, end_s;
+    enum sim_end end;
+};
+
+/* How even tenants were served while they competed (docs/simulation.md, "Tenants"). */
+struct fairness {
+    double *contended_s; /* by tenant: cost served while it competed with some other */
+    double difference_s; /* largest of two tenants' cost per weight over an interval */
+    double unfairness_s; /* the same less what their accounts were apart at its beginning */
+    double bound_s;      /* least that any two tenants' unfairness is proved to stay below */
 };
 
 /* What an autoscaler did to a replica, in order of time. */
@@ -43,8 +58,10 @@ struct sim_result {
     struct sim_change *changes;
     size_t change_count, change_capacity;
     uint64_t decisions;
-    double busy_s;            /* spent in the scheduler */
-    struct histogram latency; /* from posting to the decision pulled */
+    uint64_t failed, stopped;  /* attempts */
+    double busy_s;             /* spent in the scheduler */
+    struct histogram latency;  /* from posting to the decision pulled */
+    struct fairness *fairness; /* of workloads with several tenants, else NULL */
 };
 
 bool sim_run_on(const struct workload *workload, const struct world *world,

@@ -37,23 +37,6 @@ static bool post_up(struct sim *sim, uint64_t executor, const llmsched_executor 
                                        .executor_info = info});
 }
 
-bool sim_post_executors(struct sim *sim)
-{
-    const struct world *world = sim->world;
-    bool good = true;
-    for (uint32_t e = 0; good && e < world->engine_count; e++)
-        good = post_up(sim, e, &world->classes[world->engines[e]].executor);
-    llmsched_executor slot = {.size = sizeof slot, .kind = LLMSCHED_STAGE_REGULAR, .capacity = 1};
-    for (uint32_t r = 0; good && sim->slot_busy != NULL && r < world->tool_slots; r++)
-        good = post_up(sim, sim->first_slot + r, &slot);
-    return good;
-}
-
-bool sim_engine_up(struct sim *sim, uint32_t engine)
-{
-    return post_up(sim, engine, &sim->world->classes[sim->engines[engine].class].executor);
-}
-
 /* A capacity of one keeps it full until its last task has ended; then it goes down before any
  * decision. */
 bool sim_engine_close(struct sim *sim, uint32_t engine)
@@ -63,11 +46,6 @@ bool sim_engine_close(struct sim *sim, uint32_t engine)
     return post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_EXECUTOR_CHANGED,
                                        .executor = engine,
                                        .executor_info = &closed});
-}
-
-bool sim_engine_down(struct sim *sim, uint32_t engine)
-{
-    return post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_EXECUTOR_DOWN, .executor = engine});
 }
 
 bool sim_post_slots(struct sim *sim)
@@ -82,6 +60,34 @@ bool sim_post_slots(struct sim *sim)
         sim->pool_slots += slots;
     }
     return good;
+}
+
+bool sim_executor_up(struct sim *sim, uint32_t executor)
+{
+    if (!sim_is_slot(sim, executor))
+        return post_up(sim, executor, &sim->world->classes[sim->engines[executor].class].executor);
+    const struct tool_pool *pool =
+        world_pool_of(sim->world, (uint32_t)(executor - sim->first_slot));
+    const llmsched_executor slot = {.size = sizeof slot,
+                                    .kind = LLMSCHED_STAGE_REGULAR,
+                                    .model = pool != NULL ? pool->name : NULL,
+                                    .capacity = 1,
+                                    .price = sim->world->tool_price};
+    return post_up(sim, executor, &slot);
+}
+
+bool sim_post_executors(struct sim *sim)
+{
+    uint32_t slots = sim->slot_busy != NULL ? sim->world->tool_slots : 0;
+    bool good = true;
+    for (uint32_t e = 0; good && e < sim->engine_count + slots; e++)
+        good = sim_executor_up(sim, e);
+    return good;
+}
+
+bool sim_executor_down(struct sim *sim, uint32_t executor)
+{
+    return post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_EXECUTOR_DOWN, .executor = executor});
 }
 
 /*
@@ -116,25 +122,43 @@ static double unfinished_stage_work(const struct sim *sim, const struct stage *s
     return work;
 }
 
-static void add_unfinished_work(const struct sim *sim, uint32_t job, llmsched_job *info)
+enum { BLOCK_STAGES = 256 };
+
+static uint32_t block_count(const struct body *body)
+{
+    return (body->stage_count + BLOCK_STAGES - 1) / BLOCK_STAGES;
+}
+
+static void sum_block(const struct sim *sim, uint32_t job, uint32_t block)
 {
     const struct body *body = sim->workload->jobs[job].body;
     const struct live *live = sim->live[job];
-    for (uint32_t s = 0; s < body->stage_count; s++) {
-        if (live->unfinished[s] == 0)
-            continue;
-        double work = unfinished_stage_work(sim, &body->stages[s], live, s);
-        if (body->stages[s].kind == LLMSCHED_STAGE_LLM)
-            info->given_llm_s += work;
-        else
-            info->given_tool_s += work;
+    uint32_t first = block * BLOCK_STAGES, end = first + BLOCK_STAGES;
+    double sums[2] = {0.0, 0.0};
+    for (uint32_t s = first; s < end && s < body->stage_count; s++)
+        if (live->unfinished[s] > 0)
+            sums[body->stages[s].kind != LLMSCHED_STAGE_LLM] +=
+                unfinished_stage_work(sim, &body->stages[s], live, s);
+    memcpy(live->sums[block], sums, sizeof sums);
+}
+
+static void add_unfinished_work(const struct sim *sim, uint32_t job, llmsched_job *info)
+{
+    const struct live *live = sim->live[job];
+    for (uint32_t b = 0; b < block_count(sim->workload->jobs[job].body); b++) {
+        info->given_llm_s += live->sums[b][0];
+        info->given_tool_s += live->sums[b][1];
     }
 }
 
 static void fill_job_info(const struct sim *sim, uint32_t job, llmsched_job *info)
 {
     const struct job *j = &sim->workload->jobs[job];
-    *info = (llmsched_job){.size = sizeof *info, .profile = j->profile, .arrival_s = j->arrival_s};
+    *info = (llmsched_job){.size = sizeof *info,
+                           .profile = j->profile,
+                           .arrival_s = j->arrival_s,
+                           .tenant = j->tenant,
+                           .weight = j->weight};
     if (!isnan(j->sjf_mean_s))
         info->given_mean_s = j->sjf_mean_s;
     if (sim->oracle)
@@ -147,8 +171,7 @@ static void count_tasks(struct sim *sim, const struct stage *stage, int64_t chan
     if (stage->kind == LLMSCHED_STAGE_REGULAR)
         sim->tools_present = (uint64_t)((int64_t)sim->tools_present + change);
     else if (sim->scaler != NULL)
-        scaler_count(sim->scaler, (uint32_t)(world_class(sim->world, stage) - sim->world->classes),
-                     change);
+        scaler_count(sim->scaler, world_class(sim->world, stage), change);
 }
 
 static bool reveal(struct sim *sim, uint32_t job, uint32_t s)
@@ -168,14 +191,14 @@ static bool reveal(struct sim *sim, uint32_t job, uint32_t s)
         .size = sizeof info,
         .kind = stage->kind,
         .name = stage->name,
-        .model = stage->kind == LLMSCHED_STAGE_LLM ? world_class(sim->world, stage)->executor.model
-                                                   : NULL,
+        .model = world_place(sim->world, stage),
         .parents = parents,
         .parent_count = stage->parent_count,
         .tasks = stage->tasks,
         .has_prompt = stage->kind == LLMSCHED_STAGE_LLM,
         .prompt_tokens = stage->prompt_tokens,
     };
+    shares_reveal(sim, job, s);
     bool good = post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_STAGE_REVEALED,
                                             .job = job,
                                             .stage = number,
@@ -187,8 +210,11 @@ static bool reveal(struct sim *sim, uint32_t job, uint32_t s)
 static struct live *make_live(const struct body *body)
 {
     uint32_t n = body->stage_count;
-    struct live *live = allocate(1, sizeof *live + (size_t)n * 8 * sizeof(uint32_t));
-    uint32_t *numbers = (uint32_t *)(live + 1);
+    uint32_t blocks = block_count(body);
+    struct live *live =
+        allocate(1, sizeof *live + blocks * sizeof *live->sums + (size_t)n * 8 * sizeof(uint32_t));
+    live->sums = (double(*)[2])(live + 1);
+    uint32_t *numbers = (uint32_t *)(live->sums + blocks);
     live->number = numbers;
     live->stage = numbers + n;
     live->waiting = numbers + 2 * (size_t)n;
@@ -196,6 +222,7 @@ static struct live *make_live(const struct body *body)
     live->unstarted = numbers + 4 * (size_t)n;
     live->ended = numbers + 5 * (size_t)n;
     live->stages_left = n;
+    live->last_engine = UINT32_MAX;
     for (uint32_t s = 0; s < n; s++) {
         live->number[s] = live->stage[s] = live->unstarted[s] = UINT32_MAX;
         live->waiting[s] = body->stages[s].parent_count;
@@ -204,11 +231,37 @@ static struct live *make_live(const struct body *body)
     return live;
 }
 
+static void make_attempts(struct live *live, const struct body *body)
+{
+    uint32_t n = body->stage_count, tasks = 0;
+    live->first_task = allocate(n, sizeof *live->first_task);
+    for (uint32_t s = 0; s < n; s++) {
+        live->first_task[s] = tasks;
+        tasks += body->stages[s].tasks;
+    }
+    live->attempts = allocate(tasks, sizeof *live->attempts);
+    live->running = allocate(tasks, sizeof *live->running);
+}
+
+void live_free(struct live *live)
+{
+    if (live == NULL)
+        return;
+    free(live->first_task);
+    free(live->attempts);
+    free(live->running);
+    free(live);
+}
+
 bool sim_arrive(struct sim *sim, uint32_t job)
 {
     const struct body *body = sim->workload->jobs[job].body;
     llmsched_job info;
     sim->live[job] = make_live(body);
+    if (sim->faulty)
+        make_attempts(sim->live[job], body);
+    for (uint32_t b = 0; sim->oracle && b < block_count(body); b++)
+        sum_block(sim, job, b);
     fill_job_info(sim, job, &info);
     bool good = post(
         sim, &(llmsched_event){.type = LLMSCHED_EVENT_JOB_ARRIVED, .job = job, .job_info = &info});
@@ -224,7 +277,7 @@ static bool end_job(struct sim *sim, uint32_t job)
     sim->jobs_over++;
     sim->jobs_late +=
         sim->now_s - sim->workload->jobs[job].arrival_s > sim->options->limit_s ? 1 : 0;
-    free(sim->live[job]);
+    live_free(sim->live[job]);
     sim->live[job] = NULL;
     return post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_JOB_FINISHED, .job = job});
 }
@@ -241,25 +294,49 @@ static bool end_stage(struct sim *sim, uint32_t job, uint32_t s)
     return true;
 }
 
+static void note_end(struct sim *sim, const struct running *task, enum sim_end end)
+{
+    struct live *live = sim->live[task->job];
+    if (sim->options->keep_tasks) {
+        sim->result->tasks[task->row].end_s = sim->now_s;
+        sim->result->tasks[task->row].end = end;
+    }
+    if (sim->faulty)
+        live->running[live->first_task[task->stage] + task->task] = false;
+}
+
+bool sim_return(struct sim *sim, const struct running *task, double served_s, enum sim_end end)
+{
+    struct live *live = sim->live[task->job];
+    note_end(sim, task, end);
+    shares_end(sim, task, served_s, end);
+    live->unstarted[task->stage]++;
+    *(end == SIM_FAILED ? &sim->result->failed : &sim->result->stopped) += 1;
+    return end == SIM_STOPPED || post(sim, &(llmsched_event){.type = LLMSCHED_EVENT_TASK_FAILED,
+                                                             .job = task->job,
+                                                             .stage = live->number[task->stage],
+                                                             .task = task->task});
+}
+
 bool sim_complete(struct sim *sim, const struct running *task)
 {
     struct live *live = sim->live[task->job];
     const struct body *body = sim->workload->jobs[task->job].body;
     const struct stage *stage = &body->stages[task->stage];
     double first[4];
-    if (sim->options->keep_tasks)
-        sim->result->tasks[task->row].end_s = sim->now_s;
+    note_end(sim, task, SIM_FINISHED);
+    shares_end(sim, task, task->alone_s, SIM_FINISHED);
     live->unfinished[task->stage]--;
     count_tasks(sim, stage, -1);
     live->ended[3 * task->stage + task_class(stage, task->task, first)]++;
-    llmsched_event event = {.type = LLMSCHED_EVENT_TASK_FINISHED,
-                            .job = task->job,
-                            .stage = live->number[task->stage],
-                            .task = task->task,
-                            .flags = LLMSCHED_EVENT_HAS_ALONE | LLMSCHED_EVENT_HAS_OUTPUT,
-                            .alone_s = world_alone(sim->world, stage, task->task),
-                            .output_tokens =
-                                task_share(stage->output_tokens, stage->tasks, task->task)};
+    llmsched_event event = {
+        .type = LLMSCHED_EVENT_TASK_FINISHED,
+        .job = task->job,
+        .stage = live->number[task->stage],
+        .task = task->task,
+        .flags = LLMSCHED_EVENT_HAS_ALONE | LLMSCHED_EVENT_HAS_OUTPUT,
+        .alone_s = stage->kind == LLMSCHED_STAGE_LLM ? task->alone_s : stage->duration_s,
+        .output_tokens = task_share(stage->output_tokens, stage->tasks, task->task)};
     if (!post(sim, &event))
         return false;
     if (live->unfinished[task->stage] == 0 && !end_stage(sim, task->job, task->stage))
@@ -267,6 +344,7 @@ bool sim_complete(struct sim *sim, const struct running *task)
     if (!sim->oracle || sim->live[task->job] == NULL)
         return true;
     llmsched_job info;
+    sum_block(sim, task->job, task->stage / BLOCK_STAGES);
     fill_job_info(sim, task->job, &info);
     return post(sim, &(llmsched_event){
                          .type = LLMSCHED_EVENT_JOB_CHANGED, .job = task->job, .job_info = &info});

@@ -27,6 +27,8 @@ void sim_write_tasks(const struct workload *workload, const struct sim_result *r
         json_put_number(file, t->start_s);
         fputs(",\"end_s\":", file);
         json_put_number(file, t->end_s);
+        if (t->end != SIM_FINISHED)
+            fprintf(file, ",\"ended\":\"%s\"", t->end == SIM_FAILED ? "failed" : "stopped");
         fputs("}\n", file);
     }
 }

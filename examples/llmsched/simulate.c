@@ -7,7 +7,7 @@
 #include "sim.h"
 
 struct simulate {
-    const char *cluster, *jobs, *policy, *profiles, *out, *schedule;
+    const char *cluster, *jobs, *policy, *profiles, *out, *schedule, *faults;
     uint64_t seed;
 };
 
@@ -40,6 +40,7 @@ static bool simulate_with(llmsched_context *context, const struct simulate *argu
         jobs_read(&workload, arguments->jobs, problem) &&
         workload_fits(&workload, &cluster, arguments->jobs, problem) &&
         policy_fits(&workload, arguments->policy, arguments->jobs, problem) &&
+        faults_parse(&options.faults, arguments->faults, problem) &&
         (arguments->profiles == NULL ||
          profiles_load(&profiles, context, arguments->profiles, problem)) &&
         output_open(&out, arguments->out, problem) &&
@@ -68,7 +69,10 @@ static int run(int argc, char **argv, struct problem *problem)
          "a built-in policy, options after a colon: llmsched:epsilon=0"},
         {"--profiles", "DIR", OPTION_TEXT, false, &a.profiles,
          "profiles as learn writes them; a job's app names its profile"},
-        {"--seed", "S", OPTION_COUNT, false, &a.seed, "of the policy's random stream (1)"},
+        {"--seed", "S", OPTION_COUNT, false, &a.seed,
+         "of the policy's random stream and of faults (1)"},
+        {"--faults", "LIST", OPTION_TEXT, false, &a.faults,
+         "fail=P,runaway=P,timeout=S,up=S,down=S: attempts that fail, executors that go"},
         {"-o", "OUT.jsonl", OPTION_TEXT, true, &a.out, "completion of every job"},
         {"--schedule", "TASKS.jsonl", OPTION_TEXT, false, &a.schedule,
          "executor, start and end of every task"},
@@ -80,7 +84,8 @@ static int run(int argc, char **argv, struct problem *problem)
         return problem->code;
     llmsched_context *context = NULL;
     llmsched_error err = {.size = sizeof err};
-    if (llmsched_context_create(NULL, &context, &err) != LLMSCHED_OK)
+    const llmsched_context_options limits = {.size = sizeof limits, .max_stages = MOST_STAGES};
+    if (llmsched_context_create(&limits, &context, &err) != LLMSCHED_OK)
         library_failed(problem, NULL, &err);
     else
         simulate_with(context, &a, problem);

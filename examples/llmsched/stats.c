@@ -122,7 +122,7 @@ static double least_engine_seconds(const struct body *body, const struct cluster
     for (uint32_t e = 0; e < cluster->engine_count; e++)
         for (uint32_t b = 1; b <= cluster->engines[e].max_batch; b++)
             per_token = fmin(per_token, cluster_tau(cluster, b) / b);
-    return serial_demand(body, cluster, per_token);
+    return serial_demand(body, cluster, EVERY_MODEL, per_token);
 }
 
 double lower_bound(const struct workload *workload, const struct cluster *cluster,

@@ -37,6 +37,16 @@ static double cell_slowdown(const struct comparison *c, size_t seed, size_t cont
     return cell_of(c, seed, contender)->slowdown;
 }
 
+static double cell_failed(const struct comparison *c, size_t seed, size_t contender)
+{
+    return cell_of(c, seed, contender)->failed;
+}
+
+static double cell_stopped(const struct comparison *c, size_t seed, size_t contender)
+{
+    return cell_of(c, seed, contender)->stopped;
+}
+
 static double to_fcfs(const struct comparison *c, size_t seed, size_t contender)
 {
     return cell_mean(c, seed, contender) / cell_mean(c, seed, c->fcfs);
@@ -83,6 +93,8 @@ void table_make(struct comparison *c)
         row->p95_s = over_seeds(c, p, cell_p95).value;
         row->p99_s = over_seeds(c, p, cell_p99).value;
         row->slowdown = over_seeds(c, p, cell_slowdown).value;
+        row->failed = over_seeds(c, p, cell_failed).value;
+        row->stopped = over_seeds(c, p, cell_stopped).value;
         row->to_fcfs = over_seeds(c, p, to_fcfs);
         row->to_oracle = over_seeds(c, p, to_oracle);
         add_latency(c, p, row);
@@ -121,6 +133,19 @@ static void print_row(const struct comparison *c, const struct row *row, int wid
             row->p50_us, row->p99_us);
 }
 
+static void print_faults(const struct comparison *c, FILE *file)
+{
+    double failed = 0.0, stopped = 0.0;
+    for (size_t p = 0; p < c->contender_count; p++) {
+        failed = fmax(failed, c->rows[p].failed);
+        stopped = fmax(stopped, c->rows[p].stopped);
+    }
+    fprintf(file,
+            "\nfaults %s: at most %.0f attempts of a seed failed and %.0f were lost with their "
+            "executor.\n",
+            c->faults_text, failed, stopped);
+}
+
 void table_print(const struct comparison *c, FILE *file)
 {
     int width = (int)strlen("policy");
@@ -142,6 +167,10 @@ void table_print(const struct comparison *c, FILE *file)
             "gap %", "decis./s", "p50 us", "p99 us");
     for (size_t p = 0; p < c->contender_count; p++)
         print_row(c, sorted[p], width, file);
+    if (c->tenants.count > 0)
+        tenants_print(c, file);
+    if (c->faults_text != NULL)
+        print_faults(c, file);
     fputs("\noracle-srpt sees the whole of every job and is there for comparison only.\n", file);
     free(sorted);
 }
@@ -166,6 +195,15 @@ static void put_interval(FILE *file, const char *key, const struct interval *int
     fputc(',', file);
     put_number(file, "high", interval->high);
     fputc('}', file);
+}
+
+/* What went wrong, where something may: attempts in the mean over the seeds. */
+static void put_faults(FILE *file, const struct row *row)
+{
+    fputc(',', file);
+    put_number(file, "failed_attempts", row->failed);
+    fputc(',', file);
+    put_number(file, "stopped_attempts", row->stopped);
 }
 
 static void put_row(FILE *file, const struct row *row)
@@ -206,6 +244,12 @@ void table_write_json(const struct comparison *c, FILE *file)
     put_number(file, "load", c->load);
     fputc(',', file);
     put_number(file, "tool_load", c->tool_load);
+    if (c->faults_text != NULL) {
+        fputs(",\"faults\":", file);
+        json_put_string(file, c->faults_text);
+    }
+    if (c->tenants.count > 0)
+        tenants_write_setting(c, file);
     fprintf(file, ",\"jobs\":%zu,\"seeds\":[", c->jobs);
     for (size_t s = 0; s < c->seeds; s++)
         fprintf(file, "%s%zu", s > 0 ? "," : "", s + 1);
@@ -215,6 +259,10 @@ void table_write_json(const struct comparison *c, FILE *file)
     for (size_t p = 0; p < c->contender_count; p++) {
         fprintf(file, "%s\n  \"%s\":{", p > 0 ? "," : "", c->contenders[p].name);
         put_row(file, &c->rows[p]);
+        if (c->faults_text != NULL)
+            put_faults(file, &c->rows[p]);
+        if (c->tenants.count > 0)
+            tenants_write_row(c, p, file);
         fputc('}', file);
     }
     fputs("\n }}\n", file);

@@ -35,13 +35,17 @@ void world_of_cluster(struct world *world, const struct cluster *cluster,
 {
     *world = (struct world){.class_count = cluster->engine_count,
                             .engine_count = cluster->engine_count,
-                            .tool_slots = cluster->tool_slots};
+                            .tool_slots = cluster->slot_count,
+                            .tool_price = cluster->tool_price,
+                            .prefix_reuse = cluster->prefix_reuse,
+                            .cluster = cluster};
     llmsched_executor executor = executor_of(world, cluster);
     world->classes = allocate(cluster->engine_count, sizeof *world->classes);
     world->engines = allocate(cluster->engine_count, sizeof *world->engines);
     for (uint32_t e = 0; e < cluster->engine_count; e++) {
         executor.model = cluster->engines[e].model;
         executor.capacity = cluster->engines[e].max_batch;
+        executor.price = cluster->engines[e].price;
         world->classes[e] =
             (struct engine_class){.pace = cluster_pace(cluster), .executor = executor};
         world->engines[e] = e;
@@ -63,17 +67,35 @@ void world_release(struct world *world)
     *world = (struct world){0};
 }
 
-const struct engine_class *world_class(const struct world *world, const struct stage *stage)
+uint32_t world_class(const struct world *world, const struct stage *stage)
 {
     bool any = stage->model == NULL || world->class_of_model == NULL;
-    return &world->classes[any ? 0 : world->class_of_model[stage->model_number]];
+    return any ? 0 : world->class_of_model[stage->model_number];
+}
+
+const struct tool_pool *world_pool(const struct world *world, const struct stage *stage)
+{
+    return world->cluster != NULL ? stage_pool(stage, world->cluster) : NULL;
+}
+
+const struct tool_pool *world_pool_of(const struct world *world, uint32_t slot)
+{
+    return world->cluster != NULL ? cluster_pool_of(world->cluster, slot) : NULL;
+}
+
+const char *world_place(const struct world *world, const struct stage *stage)
+{
+    if (stage->kind == LLMSCHED_STAGE_LLM)
+        return world->classes[world_class(world, stage)].executor.model;
+    const struct tool_pool *pool = world_pool(world, stage);
+    return pool != NULL ? pool->name : NULL;
 }
 
 double world_alone(const struct world *world, const struct stage *stage, uint32_t task)
 {
     if (stage->kind == LLMSCHED_STAGE_REGULAR)
         return stage->duration_s;
-    const struct pace *pace = &world_class(world, stage)->pace;
+    const struct pace *pace = &world->classes[world_class(world, stage)].pace;
     return pace->alone_s(pace->curve, task_share(stage->prompt_tokens, stage->tasks, task),
                          task_share(stage->output_tokens, stage->tasks, task));
 }

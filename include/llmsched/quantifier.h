@@ -36,7 +36,8 @@ typedef struct llmsched_revealed_stage {
     const char *name; /**< its k-th stage of this kind and name is the template's with occurrence k;
                          not NULL */
     const char
-        *model; /**< LLM stages: only engines with this model may run it; NULL: engines without */
+        *model; /**< only engines with this model, or regular executors of the pool so named, may
+                   run it; NULL: those without a name */
     const uint32_t
         *parents; /**< numbers of stages of the job that must finish first, revealed before */
     uint32_t parent_count; /**< 0: ready at once */

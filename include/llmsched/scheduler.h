@@ -29,11 +29,16 @@ typedef struct llmsched_scheduler llmsched_scheduler;
 
 /* --- what events carry ---------------------------------------------------- */
 
-/** An engine, or one or more slots for regular tasks. @since 0.1 */
+/**
+ * An engine, or one or more slots for regular tasks. Regular executors may be parted into pools by
+ * name: a browser's, a code sandbox's. Models and pools may share names.
+ * @since 0.1
+ */
 typedef struct llmsched_executor {
     uint32_t size;     /**< sizeof(llmsched_executor) */
     uint32_t kind;     /**< LLMSCHED_STAGE_LLM or LLMSCHED_STAGE_REGULAR */
-    const char *model; /**< engines: the model served; NULL: serves LLM stages without a model */
+    const char *model; /**< engines: the model served; regular executors: their pool's name; NULL:
+                          serves stages that name none */
     uint32_t capacity; /**< most tasks at once, 1 or more: an engine's batch limit */
     uint32_t
         curve_count; /**< points of the slowdown curve; 0: none, every task runs at full speed */
@@ -144,9 +149,9 @@ typedef struct llmsched_choice {
 
 /**
  * A policy: callbacks, copied when the scheduler is created. Ready stages
- * wait in queues, one per model and one for regular tasks. The least key goes first, then the
- * earliest arrival, the lowest job id and stage number; its task goes to the executor with the
- * fewest running tasks, then the lowest id.
+ * wait in queues, one per model and one per pool of regular executors. The least key goes first,
+ * then the earliest arrival, the lowest job id and stage number; its task goes to the executor with
+ * the fewest running tasks, then the lowest id.
  * @since 0.1
  */
 typedef struct llmsched_policy {
@@ -185,7 +190,7 @@ LLMSCHED_API double llmsched_view_random(const llmsched_view *view);
 typedef struct llmsched_queue_view {
     uint32_t size;     /**< sizeof(llmsched_queue_view) */
     uint32_t kind;     /**< LLMSCHED_STAGE_LLM or LLMSCHED_STAGE_REGULAR */
-    const char *model; /**< engines' model or NULL */
+    const char *model; /**< its executors' model or pool, or NULL */
     uint32_t capacity; /**< of its executors together */
     uint32_t running;  /**< tasks running on them */
     uint32_t ready;    /**< stages with a ready task */
@@ -416,6 +421,16 @@ typedef struct llmsched_scheduler_stats {
 LLMSCHED_API llmsched_status llmsched_scheduler_get_stats(const llmsched_scheduler *scheduler,
                                                           llmsched_scheduler_stats *stats,
                                                           llmsched_error *err);
+
+/**
+ * Reads a tenant's account, which is kept under every policy.
+ * @return LLMSCHED_NONE when it has no job
+ * @since 0.1
+ */
+LLMSCHED_API llmsched_status llmsched_scheduler_get_tenant(const llmsched_scheduler *scheduler,
+                                                           uint64_t tenant,
+                                                           llmsched_tenant_view *account,
+                                                           llmsched_error *err);
 
 #ifdef __cplusplus
 }

@@ -118,25 +118,3 @@ uint32_t lls_heap_top(const lls_heap *heap)
 {
     return heap->count > 0 ? heap->items[0] : LLS_NONE32;
 }
-
-/* In the subtree at `at`, if it goes before best. */
-static uint32_t first_below(const lls_heap *heap, uint32_t at,
-                            bool (*wanted)(const void *user, uint32_t item), const void *user,
-                            uint32_t best)
-{
-    if (at >= heap->count)
-        return best;
-    uint32_t item = heap->items[at];
-    if (best != LLS_NONE32 && heap->compare(heap->user, item, best) > 0)
-        return best;
-    if (wanted(user, item))
-        return item;
-    best = first_below(heap, 2 * at + 1, wanted, user, best);
-    return first_below(heap, 2 * at + 2, wanted, user, best);
-}
-
-uint32_t lls_heap_first(const lls_heap *heap, bool (*wanted)(const void *user, uint32_t item),
-                        const void *user)
-{
-    return first_below(heap, 0, wanted, user, LLS_NONE32);
-}

@@ -78,6 +78,8 @@ llmsched_status lls_sized_out(void *to, const void *from, size_t from_size, size
 /* Cleared memory for count items; NULL also when count * size overflows. count 0 gives a pointer
  * that may be released. */
 void *lls_calloc(const llmsched_context *context, size_t count, size_t size);
+/* Memory that is not cleared. */
+void *lls_allocate(const llmsched_context *context, size_t bytes);
 /* Makes *items hold at least need items (doubling); new room is NOT cleared. false: as before. */
 bool lls_grow(const llmsched_context *context, void **items, uint32_t *capacity, size_t need,
               size_t item_size);
@@ -86,18 +88,21 @@ void lls_free(const llmsched_context *context, void *ptr);
 
 /* --- pool.c: blocks that are used again ---------------------------------- */
 
-/* Blocks larger than this come from the allocator and go back to it. */
+/* Blocks up to the most come in slabs, by size class; larger ones one by one, in powers of two.
+ * What is larger than the largest comes from the allocator and goes back to it. */
 enum {
     LLS_POOL_STEP = 32,
     LLS_POOL_CLASSES = 64,
-    LLS_POOL_MOST = LLS_POOL_STEP * LLS_POOL_CLASSES
+    LLS_POOL_MOST = LLS_POOL_STEP * LLS_POOL_CLASSES,
+    LLS_POOL_LARGE_CLASSES = 9,
+    LLS_POOL_LARGEST = LLS_POOL_MOST << LLS_POOL_LARGE_CLASSES
 };
 
 /* What has been given back waits for the next of its size, so that a steady coming and going asks
  * the allocator for nothing. */
 typedef struct lls_pool {
     const llmsched_context *context; /* borrowed from the owner */
-    struct lls_pool_block *free[LLS_POOL_CLASSES];
+    struct lls_pool_block *free[LLS_POOL_CLASSES + LLS_POOL_LARGE_CLASSES];
     uint32_t made[LLS_POOL_CLASSES];  /* blocks of each size */
     uint32_t uncut[LLS_POOL_CLASSES]; /* those of them not cut off yet, from here on */
     char *cut_from[LLS_POOL_CLASSES];
@@ -105,12 +110,49 @@ typedef struct lls_pool {
 } lls_pool;
 
 void lls_pool_init(lls_pool *pool, const llmsched_context *context);
-/* All small blocks must have been given back, or be used no more. */
+/* All blocks over LLS_POOL_LARGEST must have been given back; the others are used no more. */
 void lls_pool_finish(lls_pool *pool);
-/* Cleared memory; NULL: no memory. */
+/* NULL: no memory. take clears it. */
+void *lls_pool_allocate(lls_pool *pool, size_t bytes);
 void *lls_pool_take(lls_pool *pool, size_t bytes);
 /* bytes: as when it was taken. NULL does nothing. */
 void lls_pool_give(lls_pool *pool, void *block, size_t bytes);
+
+/* --- pieces.c: an array that moves nothing when it grows ------------------ */
+
+/* Where memory comes from and goes back to. */
+typedef struct lls_source {
+    const llmsched_context *context;
+    lls_pool *pool; /* NULL: from the allocator */
+} lls_source;
+
+void *lls_source_take(lls_source from, size_t bytes); /* cleared */
+void lls_source_give(lls_source from, void *block, size_t bytes);
+
+enum { LLS_FIRST_PIECE = 2 };
+
+typedef struct lls_pieces {
+    void *first;   /* LLS_FIRST_PIECE items */
+    void **others; /* each twice as long as the one before */
+    uint32_t count;
+} lls_pieces;
+
+static inline uint32_t lls_pieces_room(const lls_pieces *p)
+{
+    return ((uint32_t)LLS_FIRST_PIECE << p->count) - LLS_FIRST_PIECE;
+}
+
+/* There must be room for it. */
+static inline void *lls_pieces_at(const lls_pieces *p, uint32_t i, size_t item_size)
+{
+    uint32_t past = i + LLS_FIRST_PIECE, piece = 30 - (uint32_t)__builtin_clz(past);
+    char *base = piece == 0 ? p->first : p->others[piece - 1];
+    return base + (past - ((uint32_t)LLS_FIRST_PIECE << piece)) * item_size;
+}
+
+/* Room for so many items, which is not cleared. false: no memory; what is there stays. */
+bool lls_pieces_reserve(lls_pieces *p, lls_source from, uint32_t items, size_t item_size);
+void lls_pieces_finish(lls_pieces *p, lls_source from, size_t item_size);
 
 /* --- map.c: byte string -> uint32_t, open addressing, deterministic ----- */
 
@@ -159,10 +201,80 @@ void lls_heap_remove(lls_heap *heap, uint32_t item); /* nothing if it is not the
 void lls_heap_update(lls_heap *heap, uint32_t item); /* its key changed; nothing if not there */
 bool lls_heap_contains(const lls_heap *heap, uint32_t item);
 uint32_t lls_heap_top(const lls_heap *heap); /* LLS_NONE32 when empty */
-/* The first item that is wanted, LLS_NONE32 if none is. Looks at no more than twice as many items
+/* --- ranking.c: indexed heap of things by key ----------------------------- */
+
+/* Whether a goes first where keys are equal: must decide every tie. */
+typedef bool (*lls_ranking_before)(const void *a, const void *b);
+typedef bool (*lls_ranking_wanted)(const void *user, const void *item);
+
+typedef struct lls_ranking {
+    lls_source from;
+    lls_ranking_before before;
+    size_t place; /* offset of an uint32_t of the items, 0 while they are not in */
+    lls_pieces entries;
+    uint32_t count;
+} lls_ranking;
+
+void lls_ranking_init(lls_ranking *r, lls_source from, lls_ranking_before before, size_t place);
+/* Items that are in it are left as they are. */
+void lls_ranking_finish(lls_ranking *r);
+/* Room for so many items, without which none may be put in. */
+bool lls_ranking_reserve(lls_ranking *r, uint32_t items);
+bool lls_ranking_contains(const lls_ranking *r, const void *item);
+/* Puts the item in, or changes its key, which is not NaN. */
+void lls_ranking_put(lls_ranking *r, void *item, double key);
+void lls_ranking_remove(lls_ranking *r, void *item); /* nothing if it is not in */
+/* The i-th, in an order that means nothing but that the least key is at 0; NULL: there are fewer.
+ */
+void *lls_ranking_at(const lls_ranking *r, uint32_t i);
+double lls_ranking_least(const lls_ranking *r);                 /* there must be one */
+double lls_ranking_key(const lls_ranking *r, const void *item); /* it must be in */
+/* The first item that is wanted, NULL if none is. Looks at no more than four times as many items
  * as are not wanted, and one. */
-uint32_t lls_heap_first(const lls_heap *heap, bool (*wanted)(const void *user, uint32_t item),
-                        const void *user);
+void *lls_ranking_first(const lls_ranking *r, lls_ranking_wanted wanted, const void *user);
+
+/* --- nodes.c: hash table of things that hold their own links -------------- */
+
+typedef struct lls_node {
+    struct lls_node *next;
+    uint64_t hash;
+} lls_node;
+
+typedef struct lls_nodes {
+    lls_source from;
+    lls_pieces buckets;
+    uint32_t size, count; /* buckets in use, nodes */
+} lls_nodes;
+
+void lls_nodes_init(lls_nodes *nodes, lls_source from);
+/* Nodes that are in it are left as they are. */
+void lls_nodes_finish(lls_nodes *nodes);
+/* Room for one more node, without which none may be added. */
+bool lls_nodes_reserve(lls_nodes *nodes);
+void lls_nodes_add(lls_nodes *nodes, lls_node *node, uint64_t hash);
+/* Nodes of this hash, one after another, in an order that means nothing; NULL: no more. */
+lls_node *lls_nodes_first(const lls_nodes *nodes, uint64_t hash);
+lls_node *lls_nodes_next(const lls_node *node);
+void lls_nodes_remove(lls_nodes *nodes, lls_node *node);
+/* Any node that is left, to take it down by. */
+lls_node *lls_nodes_any(lls_nodes *nodes);
+
+/* --- treap.c: search tree of things that hold their own links -------------- */
+
+typedef struct lls_leaf {
+    struct lls_leaf *left, *right;
+    uint32_t priority;
+} lls_leaf;
+
+typedef struct lls_treap {
+    lls_leaf *root;
+    bool (*before)(const lls_leaf *a, const lls_leaf *b); /* a total order */
+    void (*sum_up)(lls_leaf *leaf); /* what is below it, or it alone, has changed */
+} lls_treap;
+
+/* Priorities should look drawn by lot. */
+void lls_treap_add(lls_treap *t, lls_leaf *leaf, uint32_t priority);
+void lls_treap_remove(lls_treap *t, lls_leaf *leaf); /* it must be in */
 
 /* --- random.c ----------------------------------------------------------- */
 

@@ -22,6 +22,13 @@ void *lls_calloc(const llmsched_context *context, size_t count, size_t size)
     return ptr;
 }
 
+void *lls_allocate(const llmsched_context *context, size_t bytes)
+{
+    if (bytes > PTRDIFF_MAX)
+        return NULL;
+    return context->allocator.allocate(context->allocator.user, bytes > 0 ? bytes : 1);
+}
+
 bool lls_grow(const llmsched_context *context, void **items, uint32_t *capacity, size_t need,
               size_t item_size)
 {

@@ -80,10 +80,12 @@ llmsched_status lls_profile_index(llmsched_profile *profile, llmsched_error *err
         if (status != LLMSCHED_OK)
             return status;
         profile->stages[i].kind = stage.kind;
-        if (profile->stages[i].aggregate)
+        if (profile->stages[i].aggregate) {
             profile->aggregates[stage.kind] = i;
-        else if (!add_class(profile, &stage))
+            profile->stages[i].aggregate_number = profile->aggregate_count++;
+        } else if (!add_class(profile, &stage)) {
             return lls_fail_memory(err);
+        }
     }
     return LLMSCHED_OK;
 }

@@ -6,36 +6,73 @@
 
 #include <math.h>
 
-static int greatest_prompt_first(const void *user, uint32_t a, uint32_t b)
+/* --- the heap of prompts ------------------------------------------------------------------ */
+
+static bool goes_before(const lls_headway *t, uint32_t a, uint32_t b)
 {
-    const lls_headway *t = user;
-    double x = t->stages[a].prompt, y = t->stages[b].prompt;
-    if (x != y)
-        return x > y ? -1 : 1;
-    return a < b ? -1 : a > b;
+    double x = lls_headway_at(t, a)->prompt, y = lls_headway_at(t, b)->prompt;
+    return x != y ? x > y : a < b;
 }
 
-void lls_headway_init(lls_headway *t, const llmsched_context *context)
+static uint32_t item_at(const lls_headway *t, uint32_t at)
 {
-    *t = (lls_headway){.context = context};
-    lls_heap_init(&t->prompts, context, greatest_prompt_first, t);
+    return lls_headway_at(t, at)->heap_item;
+}
+
+/* No more are pending than were revealed: there is a place. */
+static void put(lls_headway *t, uint32_t at, uint32_t number)
+{
+    lls_headway_at(t, at)->heap_item = number;
+    lls_headway_at(t, number)->heap_at = at;
+}
+
+/* number moves from the hole at `at` to where it belongs. */
+static void settle(lls_headway *t, uint32_t at, uint32_t number)
+{
+    while (at > 0 && goes_before(t, number, item_at(t, (at - 1) / 2))) {
+        put(t, at, item_at(t, (at - 1) / 2));
+        at = (at - 1) / 2;
+    }
+    while (at < t->heap_count / 2) {
+        uint32_t child = 2 * at + 1;
+        if (child + 1 < t->heap_count && goes_before(t, item_at(t, child + 1), item_at(t, child)))
+            child++;
+        if (!goes_before(t, item_at(t, child), number))
+            break;
+        put(t, at, item_at(t, child));
+        at = child;
+    }
+    put(t, at, number);
+}
+
+static void take_prompt(lls_headway *t, uint32_t number)
+{
+    uint32_t last = item_at(t, --t->heap_count);
+    if (last != number)
+        settle(t, lls_headway_at(t, number)->heap_at, last);
+}
+
+static double greatest_prompt(const lls_headway *t)
+{
+    return lls_headway_at(t, item_at(t, 0))->prompt;
+}
+
+/* --- the calls ------------------------------------------------------------------------------ */
+
+void lls_headway_init(lls_headway *t)
+{
+    *t = (lls_headway){0};
     lls_headway_clear(t);
 }
 
-void lls_headway_finish(lls_headway *t)
+void lls_headway_finish(lls_headway *t, lls_source from)
 {
-    lls_heap_finish(&t->prompts);
-    lls_free(t->context, t->stages);
+    lls_pieces_finish(&t->stages, from, sizeof(lls_headway_stage));
 }
 
 void lls_headway_clear(lls_headway *t)
 {
-    while (t->prompts.count > 0)
-        lls_heap_remove(&t->prompts, lls_heap_top(&t->prompts));
-    *t = (lls_headway){.context = t->context,
-                       .stages = t->stages,
-                       .capacity = t->capacity,
-                       .prompts = t->prompts,
+    *t = (lls_headway){.stages = t->stages,
                        .last_output = -1,
                        .most_output = -1,
                        .last_tool_s = -1,
@@ -43,12 +80,9 @@ void lls_headway_clear(lls_headway *t)
                        .first_output = -1};
 }
 
-bool lls_headway_reserve(lls_headway *t, uint32_t stages)
+bool lls_headway_reserve(lls_headway *t, lls_source from, uint32_t stages)
 {
-    void *grown = t->stages;
-    bool good = lls_grow(t->context, &grown, &t->capacity, stages, sizeof *t->stages);
-    t->stages = grown;
-    return good && lls_heap_reserve(&t->prompts, stages);
+    return lls_pieces_reserve(&t->stages, from, stages, sizeof(lls_headway_stage));
 }
 
 uint32_t lls_headway_reveal(lls_headway *t, lls_headway_stage stage)
@@ -57,14 +91,14 @@ uint32_t lls_headway_reveal(lls_headway *t, lls_headway_stage stage)
     bool llm = stage.kind == LLMSCHED_STAGE_LLM;
     stage.pending = true;
     stage.first = llm && !t->begun;
-    t->stages[number] = stage;
+    *lls_headway_at(t, number) = stage;
     t->pending[stage.place]++;
     if (llm) {
         t->begun = true;
         t->pending_llm++;
         t->pending_tasks += stage.tasks;
         t->prompt_sum += stage.prompt;
-        (void)lls_heap_push(&t->prompts, number);
+        settle(t, t->heap_count++, number);
     } else if (stage.kind == LLMSCHED_STAGE_REGULAR) {
         t->pending_tool++;
     } else {
@@ -75,8 +109,8 @@ uint32_t lls_headway_reveal(lls_headway *t, lls_headway_stage stage)
 
 static void end_llm(lls_headway *t, uint32_t number, double work, double output)
 {
-    const lls_headway_stage *stage = &t->stages[number];
-    lls_heap_remove(&t->prompts, number);
+    const lls_headway_stage *stage = lls_headway_at(t, number);
+    take_prompt(t, number);
     t->pending_llm--;
     t->pending_tasks -= stage->tasks;
     /* Exactly 0 with nothing pending, whatever was rounded on the way. */
@@ -97,7 +131,7 @@ static void end_llm(lls_headway *t, uint32_t number, double work, double output)
 
 void lls_headway_end(lls_headway *t, uint32_t number, double work, double output)
 {
-    lls_headway_stage *stage = &t->stages[number];
+    lls_headway_stage *stage = lls_headway_at(t, number);
     stage->pending = false;
     t->pending[stage->place]--;
     t->ended[stage->place]++;
@@ -134,7 +168,7 @@ void lls_headway_features(const lls_headway *t, double *features)
     *f++ = (double)t->pending_tasks;
     *f++ = t->pending_tool;
     *f++ = t->prompt_sum;
-    *f++ = t->pending_llm > 0 ? t->stages[lls_heap_top(&t->prompts)].prompt : 0;
+    *f++ = t->pending_llm > 0 ? greatest_prompt(t) : 0;
     *f++ = t->first_prompt;
     *f++ = t->first_output;
     for (uint32_t i = 0; i <= LLS_COUNTED_CLASSES; i++) {

@@ -32,6 +32,7 @@ typedef struct lls_profiled_stage {
     uint32_t work_node;   /* LLMSCHED_INDEX_NONE: no variable */
     uint32_t prompt_node; /* LLMSCHED_INDEX_NONE: no variable */
     bool aggregate;
+    uint32_t aggregate_number; /* among the aggregates */
     double presence, mean_work, mean_span;
     uint32_t bin_count;    /* work bins */
     uint32_t prompt_count; /* prompt bins */
@@ -70,7 +71,8 @@ struct llmsched_profile {
     lls_map classes; /* "kind:name" -> class */
     uint32_t *class_kinds;
     const char **class_names; /* owned by dag */
-    uint32_t aggregates[4];   /* per kind: the aggregate stage or LLMSCHED_INDEX_NONE */
+    uint32_t aggregate_count;
+    uint32_t aggregates[4]; /* per kind: the aggregate stage or LLMSCHED_INDEX_NONE */
 
     /* Stages that some run revealed when this one ended: CSR over stages. What no unfinished stage
      * leads to any more will not come. Unlike dag's edges these may form cycles. */

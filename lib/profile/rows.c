@@ -27,7 +27,7 @@ static void scratch_free(const llmsched_context *c, scratch *s)
 {
     lls_free(c, s->endings);
     lls_free(c, s->ends);
-    lls_headway_finish(&s->headway);
+    lls_headway_finish(&s->headway, (lls_source){c, NULL});
     lls_free(c, s->numbers);
     lls_free(c, s->waiting);
     lls_free(c, s->first);
@@ -54,15 +54,15 @@ static bool scratch_allocate(const llmsched_profiler *profiler, scratch *s)
     }
     s->endings = lls_calloc(c, stages, sizeof *s->endings);
     s->ends = lls_calloc(c, stages, sizeof *s->ends);
-    lls_headway_init(&s->headway, c);
+    lls_headway_init(&s->headway);
     s->numbers = lls_calloc(c, stages, sizeof *s->numbers);
     s->waiting = lls_calloc(c, stages, sizeof *s->waiting);
     s->first = lls_calloc(c, stages, sizeof *s->first);
     s->next = lls_calloc(c, edges, sizeof *s->next);
     s->child = lls_calloc(c, edges, sizeof *s->child);
-    return lls_headway_reserve(&s->headway, stages) && s->endings != NULL && s->ends != NULL &&
-           s->numbers != NULL && s->waiting != NULL && s->first != NULL && s->next != NULL &&
-           s->child != NULL;
+    return lls_headway_reserve(&s->headway, (lls_source){c, NULL}, stages) && s->endings != NULL &&
+           s->ends != NULL && s->numbers != NULL && s->waiting != NULL && s->first != NULL &&
+           s->next != NULL && s->child != NULL;
 }
 
 /* From the last stage to the first, so that children of one parent come in their order: they are
@@ -91,8 +91,8 @@ static void reveal(const llmsched_profiler *profiler, const llmsched_profile *pr
     s->numbers[i] = lls_headway_reveal(
         &s->headway,
         (lls_headway_stage){
-            .kind = stage->kind,
-            .place = lls_profile_place(profile, lls_seen_class(profiler, profile, stage)),
+            .kind = (uint8_t)stage->kind,
+            .place = (uint8_t)lls_profile_place(profile, lls_seen_class(profiler, profile, stage)),
             .tasks = stage->tasks,
             .prompt = profiler->options.no_prompts ? 0 : stage->prompt_tokens});
 }

@@ -138,10 +138,9 @@ static llmsched_status read_all(llmsched_quantifier *q, const llmsched_stage_evi
     return LLMSCHED_OK;
 }
 
-static llmsched_status take(llmsched_quantifier *q, const llmsched_stage_evidence *evidence,
-                            llmsched_error *err)
+/* q->evidence has been filled in, but for what is absent. */
+static llmsched_status take(llmsched_quantifier *q, llmsched_error *err)
 {
-    memcpy(q->evidence, evidence, q->profile->stage_count * sizeof *q->evidence);
     lls_mark_absent(q->profile, q->evidence, q->queue, q->reached);
     q->marginals_known = false;
     return tell_network(q, err);
@@ -160,7 +159,8 @@ llmsched_status llmsched_quantifier_set_evidence(llmsched_quantifier *q,
     if (status != LLMSCHED_OK)
         return status;
     q->has_progress = false;
-    return take(q, q->incoming, err);
+    memcpy(q->evidence, q->incoming, q->profile->stage_count * sizeof *q->evidence);
+    return take(q, err);
 }
 
 llmsched_status llmsched_quantifier_set_progress(llmsched_quantifier *q, const llmsched_progress *p,
@@ -172,5 +172,6 @@ llmsched_status llmsched_quantifier_set_progress(llmsched_quantifier *q, const l
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "progress: it follows a job of another profile than the quantifier's");
     lls_take_progress(q, p);
-    return take(q, p->evidence, err);
+    lls_progress_evidence(p, q->evidence);
+    return take(q, err);
 }

@@ -5,42 +5,55 @@
 #include <float.h>
 #include <math.h>
 
+static lls_source source_of(const llmsched_progress *p)
+{
+    return (lls_source){p->profile->context, p->pool};
+}
+
+static size_t bytes_of(const llmsched_profile *profile)
+{
+    return sizeof(llmsched_progress) + profile->aggregate_count * sizeof(lls_gathered) +
+           profile->class_count * sizeof(uint32_t);
+}
+
+/* Revealed stages of each class. */
+static uint32_t *class_counts(llmsched_progress *p)
+{
+    return (uint32_t *)(void *)(p->gathered + p->profile->aggregate_count);
+}
+
+llmsched_status lls_progress_create(const llmsched_profile *profile, lls_pool *pool,
+                                    llmsched_progress **progress, llmsched_error *err)
+{
+    llmsched_progress *p = lls_source_take((lls_source){profile->context, pool}, bytes_of(profile));
+    if (p == NULL)
+        return lls_fail_memory(err);
+    p->profile = llmsched_profile_retain(profile);
+    p->pool = pool;
+    p->told = LLS_NONE32;
+    lls_headway_init(&p->headway);
+    *progress = p;
+    return LLMSCHED_OK;
+}
+
 llmsched_status llmsched_progress_create(const llmsched_profile *profile,
                                          llmsched_progress **progress, llmsched_error *err)
 {
     if (profile == NULL || progress == NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "profile and progress must not be NULL");
-    const llmsched_context *c = profile->context;
-    llmsched_progress *p = lls_calloc(c, 1, sizeof *p);
-    if (p == NULL)
-        return lls_fail_memory(err);
-    p->context = lls_context_retain(c);
-    p->profile = llmsched_profile_retain(profile);
-    lls_headway_init(&p->headway, c);
-    p->evidence = lls_calloc(c, profile->stage_count, sizeof *p->evidence);
-    p->class_counts = lls_calloc(c, profile->class_count, sizeof *p->class_counts);
-    if (p->evidence == NULL || p->class_counts == NULL) {
-        llmsched_progress_destroy(p);
-        return lls_fail_memory(err);
-    }
-    for (uint32_t t = 0; t < profile->stage_count; t++)
-        p->evidence[t].size = sizeof *p->evidence;
-    *progress = p;
-    return LLMSCHED_OK;
+    return lls_progress_create(profile, NULL, progress, err);
 }
 
 void llmsched_progress_destroy(llmsched_progress *p)
 {
     if (p == NULL)
         return;
-    llmsched_context *c = p->context;
-    lls_free(c, p->evidence);
-    lls_free(c, p->class_counts);
-    lls_free(c, p->template_stages);
-    lls_headway_finish(&p->headway);
-    llmsched_profile_release(p->profile);
-    lls_free(c, p);
-    lls_context_release(c);
+    llmsched_profile *profile = p->profile;
+    lls_source from = {lls_context_retain(profile->context), p->pool};
+    lls_headway_finish(&p->headway, from);
+    lls_source_give(from, p, bytes_of(profile));
+    llmsched_profile_release(profile);
+    lls_context_release((llmsched_context *)from.context);
 }
 
 /* --- revealing ---------------------------------------------------------------------------- */
@@ -56,45 +69,50 @@ static llmsched_status check_stage(const llmsched_revealed_stage *s, llmsched_er
     return LLMSCHED_OK;
 }
 
-static void note_evidence(llmsched_progress *p, uint32_t t, const llmsched_revealed_stage *stage)
-{
-    llmsched_stage_evidence *e = &p->evidence[t];
-    if (p->profile->stages[t].aggregate) {
-        e->state = LLMSCHED_EVIDENCE_PARTIAL;
-        return;
-    }
-    e->state = LLMSCHED_EVIDENCE_PRESENT;
-    /* A candidate that the template lacks tells nothing. */
-    e->choice =
-        stage->choice <= llmsched_dag_candidate_count(p->profile->dag, t) ? stage->choice : 0;
-    e->has_prompt = stage->has_prompt;
-    e->prompt_tokens = stage->prompt_tokens;
-}
-
 bool lls_progress_reserve(llmsched_progress *p)
 {
-    uint32_t need = p->headway.count + 1;
-    return lls_headway_reserve(&p->headway, need) &&
-           lls_grow(p->context, (void **)&p->template_stages, &p->template_capacity, need,
-                    sizeof *p->template_stages);
+    return lls_headway_reserve(&p->headway, source_of(p), p->headway.count + 1);
+}
+
+/* A candidate that the template lacks tells nothing. */
+static uint32_t choice_of(const llmsched_profile *profile, uint32_t t, uint32_t choice)
+{
+    return t != LLS_NONE32 && choice <= llmsched_dag_candidate_count(profile->dag, t) ? choice : 0;
+}
+
+static bool is_gathered(const llmsched_progress *p, uint32_t t)
+{
+    return t != LLS_NONE32 && p->profile->stages[t].aggregate;
+}
+
+static void note_stage(llmsched_progress *p, uint32_t number, uint32_t t)
+{
+    lls_headway_stage *stage = lls_headway_at(&p->headway, number);
+    if (is_gathered(p, t)) {
+        p->gathered[p->profile->stages[t].aggregate_number].begun = true;
+    } else if (t != LLS_NONE32) {
+        stage->next_told = p->told;
+        p->told = number;
+    } else if (stage->kind != LLMSCHED_STAGE_DYNAMIC) {
+        p->strangers[lls_work_kind(stage->kind)]++;
+    }
 }
 
 uint32_t lls_progress_add(llmsched_progress *p, const llmsched_revealed_stage *stage)
 {
     const llmsched_profile *profile = p->profile;
     uint32_t class_number = lls_profile_class(profile, stage->kind, stage->name);
-    uint32_t occurrence = class_number != LLS_NONE32 ? p->class_counts[class_number]++ : 0;
+    uint32_t occurrence = class_number != LLS_NONE32 ? class_counts(p)[class_number]++ : 0;
     uint32_t t = lls_profile_stage_of(profile, class_number, stage->kind, occurrence);
     uint32_t number = lls_headway_reveal(
-        &p->headway, (lls_headway_stage){.kind = stage->kind,
-                                         .place = lls_profile_place(profile, class_number),
+        &p->headway, (lls_headway_stage){.kind = (uint8_t)stage->kind,
+                                         .place = (uint8_t)lls_profile_place(profile, class_number),
                                          .tasks = stage->tasks > 0 ? stage->tasks : 1,
-                                         .prompt = stage->has_prompt ? stage->prompt_tokens : 0});
-    p->template_stages[number] = t;
-    if (t != LLS_NONE32)
-        note_evidence(p, t, stage);
-    else if (stage->kind != LLMSCHED_STAGE_DYNAMIC)
-        p->strangers[lls_work_kind(stage->kind)]++;
+                                         .prompt = stage->has_prompt ? stage->prompt_tokens : 0,
+                                         .has_prompt = stage->has_prompt != 0,
+                                         .template_stage = t,
+                                         .choice = choice_of(profile, t, stage->choice)});
+    note_stage(p, number, t);
     return number;
 }
 
@@ -108,9 +126,10 @@ llmsched_status llmsched_progress_reveal(llmsched_progress *p, const llmsched_re
         lls_sized_in(&stage, sizeof stage, given, sizeof stage, "llmsched_revealed_stage", err);
     if (status == LLMSCHED_OK)
         status = check_stage(&stage, err);
-    if (status == LLMSCHED_OK && p->headway.count >= p->context->max_stages)
-        status = lls_fail(err, LLMSCHED_ERROR_LIMIT, "progress: more than %u stages",
-                          p->context->max_stages);
+    if (status == LLMSCHED_OK && p->headway.count >= p->profile->context->max_stages)
+        status = lls_fail(err, LLMSCHED_ERROR_LIMIT,
+                          "progress: more than %u stages: raise the context's max_stages",
+                          p->profile->context->max_stages);
     if (status == LLMSCHED_OK && !lls_progress_reserve(p))
         status = lls_fail_memory(err);
     if (status != LLMSCHED_OK)
@@ -125,29 +144,61 @@ llmsched_status llmsched_progress_reveal(llmsched_progress *p, const llmsched_re
 
 void lls_progress_set_served(llmsched_progress *p, uint32_t number, double served_s)
 {
-    uint32_t t = p->template_stages[number];
-    /* Of an aggregate only what has ended counts: its work class is of all its stages together. */
-    if (t != LLS_NONE32 && p->evidence[t].state == LLMSCHED_EVIDENCE_PRESENT)
-        p->evidence[t].work_s = fmin(served_s, DBL_MAX);
+    lls_headway_at(&p->headway, number)->work_s = fmin(served_s, DBL_MAX);
 }
 
 void lls_progress_finish(llmsched_progress *p, uint32_t number, double work_s, double output)
 {
-    uint32_t t = p->template_stages[number], kind = p->headway.stages[number].kind;
+    lls_headway_stage *stage = lls_headway_at(&p->headway, number);
     lls_headway_end(&p->headway, number, work_s, output);
-    if (t == LLS_NONE32) {
-        if (kind != LLMSCHED_STAGE_DYNAMIC)
-            p->strangers[lls_work_kind(kind)]--;
-        return;
+    stage->work_s = fmin(work_s, DBL_MAX);
+    if (stage->template_stage == LLS_NONE32 && stage->kind != LLMSCHED_STAGE_DYNAMIC)
+        p->strangers[lls_work_kind(stage->kind)]--;
+    if (is_gathered(p, stage->template_stage)) {
+        lls_gathered *all =
+            &p->gathered[p->profile->stages[stage->template_stage].aggregate_number];
+        all->work_s = fmin(all->work_s + work_s, DBL_MAX);
+        all->ended++;
     }
-    llmsched_stage_evidence *e = &p->evidence[t];
-    if (e->state == LLMSCHED_EVIDENCE_PARTIAL) {
-        e->work_s = fmin(e->work_s + work_s, DBL_MAX);
-        e->ended++;
-        return;
+}
+
+/* --- evidence ------------------------------------------------------------------------------- */
+
+/* Of an aggregate only what has ended counts: its work class is of all its stages together. */
+static llmsched_stage_evidence of_aggregate(const lls_gathered *all)
+{
+    return (llmsched_stage_evidence){.size = sizeof(llmsched_stage_evidence),
+                                     .state = all->begun ? LLMSCHED_EVIDENCE_PARTIAL
+                                                         : LLMSCHED_EVIDENCE_UNKNOWN,
+                                     .work_s = all->work_s,
+                                     .ended = all->ended};
+}
+
+/* Each stage of the template but the aggregates is that of one revealed stage at most. */
+static llmsched_stage_evidence of_stage(const lls_headway_stage *stage)
+{
+    return (llmsched_stage_evidence){.size = sizeof(llmsched_stage_evidence),
+                                     .state = stage->pending ? LLMSCHED_EVIDENCE_PRESENT
+                                                             : LLMSCHED_EVIDENCE_FINISHED,
+                                     .choice = stage->choice,
+                                     .has_prompt = stage->has_prompt,
+                                     .prompt_tokens = stage->prompt,
+                                     .work_s = stage->work_s};
+}
+
+void lls_progress_evidence(const llmsched_progress *p, llmsched_stage_evidence *evidence)
+{
+    const llmsched_profile *profile = p->profile;
+    for (uint32_t t = 0; t < profile->stage_count; t++) {
+        const lls_profiled_stage *s = &profile->stages[t];
+        evidence[t] = s->aggregate ? of_aggregate(&p->gathered[s->aggregate_number])
+                                   : (llmsched_stage_evidence){.size = sizeof *evidence};
     }
-    e->state = LLMSCHED_EVIDENCE_FINISHED;
-    e->work_s = fmin(work_s, DBL_MAX);
+    const lls_headway_stage *stage = NULL;
+    for (uint32_t i = p->told; i != LLS_NONE32; i = stage->next_told) {
+        stage = lls_headway_at(&p->headway, i);
+        evidence[stage->template_stage] = of_stage(stage);
+    }
 }
 
 static llmsched_status check_pending(const llmsched_progress *p, uint32_t number, double work_s,
@@ -155,7 +206,7 @@ static llmsched_status check_pending(const llmsched_progress *p, uint32_t number
 {
     if (p == NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "progress must not be NULL");
-    if (number >= p->headway.count || !p->headway.stages[number].pending)
+    if (number >= p->headway.count || !lls_headway_at(&p->headway, number)->pending)
         return lls_fail(err, LLMSCHED_ERROR_NOT_FOUND,
                         "progress: stage %u is not revealed or has ended", number);
     if (!isfinite(work_s) || work_s < 0)
@@ -187,6 +238,7 @@ llmsched_status llmsched_progress_end(llmsched_progress *p, uint32_t number, dou
 
 uint32_t llmsched_progress_template_stage(const llmsched_progress *p, uint32_t number)
 {
-    return p != NULL && number < p->headway.count ? p->template_stages[number]
-                                                  : LLMSCHED_INDEX_NONE;
+    return p != NULL && number < p->headway.count
+               ? lls_headway_at(&p->headway, number)->template_stage
+               : LLMSCHED_INDEX_NONE;
 }

@@ -126,7 +126,6 @@ static llmsched_status by_method(llmsched_scheduler *s, const lls_job *job, uint
 {
     llmsched_quantifier *q = s->knowledge[job->knowledge].quantifier;
     llmsched_status status = LLMSCHED_OK;
-    lls_estimate both = {0};
     if (method == LLMSCHED_BY_NETWORK)
         status = set_progress(s, job, err);
     else /* the others look at no evidence */
@@ -137,18 +136,13 @@ static llmsched_status by_method(llmsched_scheduler *s, const lls_job *job, uint
         e->lo = e->hi = e->mean;
         if (status == LLMSCHED_OK && method == LLMSCHED_BY_NETWORK)
             status = network_range(q, KINDS[r], e, err);
-        both = (lls_estimate){both.mean + e->mean, both.lo + e->lo, both.hi + e->hi};
     }
-    estimates[LLS_RESOURCE_BOTH] = both;
     return status;
 }
 
 static llmsched_status work_out(llmsched_scheduler *s, const lls_job *job, uint32_t method,
                                 lls_estimate *estimates, llmsched_error *err)
 {
-    memset(estimates, 0, LLS_RESOURCES * sizeof *estimates);
-    if (job->knowledge == LLS_NONE32)
-        return LLMSCHED_OK;
     llmsched_status status = by_method(s, job, method, estimates, err);
     /* A network read from a file may hold impossible what has happened, and may come without
      * trees; history is always there. */
@@ -157,31 +151,90 @@ static llmsched_status work_out(llmsched_scheduler *s, const lls_job *job, uint3
     return status;
 }
 
-static lls_estimate kept(const lls_job *job, uint32_t resource, uint32_t method)
+/* --- estimates kept ------------------------------------------------------------------ */
+
+static size_t belief_bytes(uint32_t method)
 {
-    if (method == LLMSCHED_BY_NETWORK)
-        return job->by_network[resource];
-    const double *means = job->means[method - 1];
-    double mean = resource == LLS_RESOURCE_BOTH ? means[LLS_RESOURCE_LLM] + means[LLS_RESOURCE_TOOL]
-                                                : means[resource];
-    return (lls_estimate){mean, mean, mean};
+    bool ranges = method == LLMSCHED_BY_NETWORK;
+    return sizeof(lls_belief) + (ranges ? 2 * LLS_RESOURCE_BOTH * sizeof(double) : 0);
+}
+
+void lls_beliefs_drop(lls_job *job)
+{
+    for (lls_belief *b = job->beliefs; b != NULL; b = b->next)
+        b->known = false;
+    job->gittins_method = 0;
+}
+
+void lls_beliefs_free(llmsched_scheduler *s, lls_job *job)
+{
+    while (job->beliefs != NULL) {
+        lls_belief *b = job->beliefs;
+        job->beliefs = b->next;
+        lls_pool_give(&s->pool, b, belief_bytes(b->method));
+    }
+}
+
+/* NULL: no memory. */
+static lls_belief *belief_of(llmsched_scheduler *s, lls_job *job, uint32_t method)
+{
+    lls_belief *b = job->beliefs;
+    while (b != NULL && b->method != method)
+        b = b->next;
+    if (b != NULL)
+        return b;
+    b = lls_pool_take(&s->pool, belief_bytes(method));
+    if (b != NULL) {
+        b->method = method;
+        b->next = job->beliefs;
+        job->beliefs = b;
+    }
+    return b;
+}
+
+static void keep(lls_belief *b, const lls_estimate *estimates)
+{
+    for (uint32_t r = 0; r < LLS_RESOURCE_BOTH; r++) {
+        b->means[r] = estimates[r].mean;
+        if (b->method != LLMSCHED_BY_NETWORK)
+            continue;
+        b->ranges[2 * (size_t)r] = estimates[r].lo;
+        b->ranges[2 * (size_t)r + 1] = estimates[r].hi;
+    }
+    b->known = true;
+}
+
+static lls_estimate kept(const lls_belief *b, uint32_t resource)
+{
+    if (resource == LLS_RESOURCE_BOTH) {
+        lls_estimate llm = kept(b, LLS_RESOURCE_LLM), tool = kept(b, LLS_RESOURCE_TOOL);
+        return (lls_estimate){llm.mean + tool.mean, llm.lo + tool.lo, llm.hi + tool.hi};
+    }
+    double mean = b->means[resource];
+    if (b->method != LLMSCHED_BY_NETWORK)
+        return (lls_estimate){mean, mean, mean};
+    return (lls_estimate){mean, b->ranges[2 * (size_t)resource],
+                          b->ranges[2 * (size_t)resource + 1]};
 }
 
 llmsched_status lls_job_estimate(llmsched_scheduler *s, lls_job *job, uint32_t resource,
                                  uint32_t method, lls_estimate *estimate, llmsched_error *err)
 {
-    lls_estimate fresh[LLS_RESOURCES];
-    if (!job->known[method - 1]) {
+    lls_estimate fresh[LLS_RESOURCE_BOTH];
+    if (job->knowledge == LLS_NONE32) {
+        *estimate = (lls_estimate){0};
+        return LLMSCHED_OK;
+    }
+    lls_belief *b = belief_of(s, job, method);
+    if (b == NULL)
+        return lls_fail_memory(err);
+    if (!b->known) {
         llmsched_status status = work_out(s, job, method, fresh, err);
         if (status != LLMSCHED_OK)
             return status;
-        if (method == LLMSCHED_BY_NETWORK)
-            memcpy(job->by_network, fresh, sizeof fresh);
-        for (uint32_t r = 0; r < LLS_RESOURCE_BOTH; r++)
-            job->means[method - 1][r] = fresh[r].mean;
-        job->known[method - 1] = true;
+        keep(b, fresh);
     }
-    *estimate = kept(job, resource, method);
+    *estimate = kept(b, resource);
     return LLMSCHED_OK;
 }
 

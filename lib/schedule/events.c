@@ -164,9 +164,9 @@ static llmsched_status check_stage(const llmsched_scheduler *s, const lls_job *j
                         event->stage);
     if (info->name == NULL)
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "stage %u: name is missing", event->stage);
-    if (info->model != NULL && info->kind != LLMSCHED_STAGE_LLM)
-        return lls_fail(err, LLMSCHED_ERROR_INVALID, "stage %u: only LLM stages have a model",
-                        event->stage);
+    if (info->model != NULL && info->kind == LLMSCHED_STAGE_DYNAMIC)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID,
+                        "stage %u: a dynamic stage has no model: it does not run", event->stage);
     if (!is_amount(info->prompt_tokens))
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "stage %u: prompt_tokens must be finite and not negative", event->stage);
@@ -203,8 +203,9 @@ static llmsched_status stage_revealed(llmsched_scheduler *s, const llmsched_even
         return lls_fail(err, LLMSCHED_ERROR_EXISTS, "job %llu: stage %u is revealed already",
                         ID(event->job), event->stage);
     if (job->stage_count >= s->context->max_stages)
-        return lls_fail(err, LLMSCHED_ERROR_LIMIT, "job %llu: more than %u stages", ID(event->job),
-                        s->context->max_stages);
+        return lls_fail(err, LLMSCHED_ERROR_LIMIT,
+                        "job %llu: more than %u stages: raise the context's max_stages",
+                        ID(event->job), s->context->max_stages);
     return lls_stage_add(s, job, event->stage, &info, err);
 }
 
@@ -228,14 +229,14 @@ static void free_place(llmsched_scheduler *s, lls_task *task, double alone_s)
 {
     lls_stage *stage = task->stage;
     lls_executor_detach(s, task, alone_s);
-    lls_queue_note_freed(s->queues[stage->queue], stage->job->id);
+    lls_queue_note_freed(stage->lane->queue, stage->job->id);
     lls_job_touch(s, stage->job);
 }
 
 /* What a finished task adds to its queue's and its job's records. */
-static void note_work(llmsched_scheduler *s, const lls_stage *stage, double alone_s)
+static void note_work(const lls_stage *stage, double alone_s)
 {
-    lls_queue *queue = s->queues[stage->queue];
+    lls_queue *queue = stage->lane->queue;
     lls_job *job = stage->job;
     queue->ended_tasks++;
     queue->ended_s += alone_s;
@@ -264,7 +265,7 @@ static llmsched_status task_finished(llmsched_scheduler *s, const llmsched_event
     lls_stage *stage = task->stage;
     double alone = given ? event->alone_s : lls_task_served(s, task);
     free_place(s, task, alone);
-    note_work(s, stage, alone);
+    note_work(stage, alone);
     task->state = LLS_TASK_FINISHED;
     task->executor = LLS_NONE32;
     stage->finished++;

@@ -42,8 +42,6 @@ llmsched_status lls_executor_check(const llmsched_executor *info, llmsched_error
     if (info->kind != LLMSCHED_STAGE_LLM && info->kind != LLMSCHED_STAGE_REGULAR)
         return lls_fail(err, LLMSCHED_ERROR_INVALID,
                         "executor_info: kind must be LLMSCHED_STAGE_LLM or LLMSCHED_STAGE_REGULAR");
-    if (info->kind == LLMSCHED_STAGE_REGULAR && info->model != NULL)
-        return lls_fail(err, LLMSCHED_ERROR_INVALID, "executor_info: only engines have a model");
     if (info->capacity == 0 || info->capacity > (1u << 20))
         return lls_fail(err, LLMSCHED_ERROR_INVALID, "executor_info: capacity must be 1 .. 2^20");
     if (!isfinite(info->price) || info->price < 0)

@@ -2,8 +2,10 @@
 /*
  * The scheduler's state.
  *
- *   scheduler --- queues (one per model, one for regular tasks)
- *      |             |--- heap of heads of bunches by (key, arrival, job, stage)
+ *   scheduler --- queues (one per model, one per pool of regular executors)
+ *      |             |--- lanes (one; of a policy that keeps tenants apart one per tenant)
+ *      |             |      |--- heap of heads of bunches by (key, arrival, job, stage)
+ *      |             |      `--- treap of heads by range, where the policy wants it
  *      |             `--- heap of executors by (full, running, id)
  *      |--- executors --- list of running tasks
  *      |--- tenants --- what they were charged
@@ -32,6 +34,7 @@ typedef struct lls_stage lls_stage;
 typedef struct lls_task lls_task;
 typedef struct lls_executor lls_executor;
 typedef struct lls_tenant lls_tenant;
+typedef struct lls_lane lls_lane;
 
 /* --- executors and queues (executor.c) ------------------------------------- */
 
@@ -51,35 +54,61 @@ struct lls_executor {
     lls_task *tasks;   /* running ones, newest first */
 };
 
+/* kept.c: a head in the lane's treap; begins what a policy keeps of it. */
+typedef struct lls_kept {
+    lls_leaf leaf;
+    lls_stage *stage;
+    bool listed;
+} lls_kept;
+
+/* What a policy keeps of heads, and how. */
+typedef struct lls_keeping {
+    size_t bytes;
+    bool (*before)(const lls_leaf *a, const lls_leaf *b);
+    void (*sum_up)(lls_leaf *leaf);
+    /* The head has been scored: puts it in, or moves it. */
+    llmsched_status (*score)(llmsched_scheduler *s, lls_stage *stage, llmsched_error *err);
+} lls_keeping;
+
+extern const lls_keeping lls_keeping_ranges, lls_keeping_shares;
+
+/* Ready stages of a queue that compete by their keys. */
+struct lls_lane {
+    lls_queue *queue;
+    lls_tenant *tenant;    /* NULL: of all tenants */
+    lls_lane *next;        /* of the tenant */
+    lls_ranking ready;     /* heads that have been scored */
+    uint32_t stages;       /* unfinished ones: so many may be ready */
+    uint32_t ready_stages; /* those that are, and their ready tasks */
+    uint32_t ready_tasks;
+    uint32_t place; /* in the queue's ranking of lanes */
+    lls_treap kept;
+    const lls_keeping *keeping; /* NULL: the policy keeps nothing */
+};
+
 struct lls_queue {
     uint32_t number;
     uint32_t kind;
-    char *model; /* NULL: none named */
+    char *model; /* or the pool's name; NULL: none named */
     uint32_t capacity, running;
-    lls_heap ready; /* slots of heads that have been scored */
+    lls_lane all;      /* unless the policy keeps tenants apart */
+    lls_ranking lanes; /* then: those with heads, by their tenants' tags */
+    lls_ranking aging; /* heads by when their keys will hold no longer, where they age */
+    uint32_t lane_count, stages;
     uint32_t ready_stages, ready_tasks;
-    uint32_t unscored;    /* heads on the heap whose key was not asked for */
+    uint32_t unscored;    /* heads in a lane whose key was not asked for */
     uint32_t ended_tasks; /* finished ones, and their alone-seconds */
     double ended_s;
     lls_heap executors; /* slots; an executor with room on top if there is one */
     /* The choice being carried out: tasks of one stage still to start; 0: ask the policy. */
-    uint32_t chosen_stage, chosen_tasks;
+    lls_stage *chosen;
+    uint32_t chosen_tasks;
     bool held; /* the policy wants nothing from it until the next event */
     /* Jobs whose tasks freed a place that has not been taken again, oldest first. */
     uint64_t *freed;
     uint32_t freed_count, freed_capacity;
-    uint32_t range_root;                        /* LLS_NONE32: none */
-    const struct llmsched_scheduler *scheduler; /* for the heaps' comparisons */
+    const struct llmsched_scheduler *scheduler; /* for the comparison of executors */
 };
-
-/* ranges.c: a head among the queue's heads by (lo, hi, job, stage); a treap. */
-typedef struct lls_range {
-    double lo, hi, mean, reduction;
-    double greatest; /* hi in its subtree */
-    uint32_t best;   /* that reduces uncertainty most in its subtree; LLS_NONE32: none does */
-    uint32_t left, right;
-    bool listed;
-} lls_range;
 
 /* --- jobs, stages, tasks (job.c) -------------------------------------------- */
 
@@ -102,9 +131,12 @@ typedef struct lls_edge {
 
 /* One block with its tasks, its edges and its name. */
 struct lls_stage {
+    lls_node node; /* of the scheduler's table */
     lls_job *job;
+    lls_lane *lane; /* NULL for dynamic stages */
     const char *name;
-    size_t bytes; /* of the block */
+    size_t bytes;   /* of the block */
+    lls_kept *kept; /* NULL: the policy keeps nothing */
     lls_stage *next_of_job;
     lls_stage *next_started, *previous_started;
     /* While it is ready: its place in the pairing heap that a bunch is; heads are linked with each
@@ -118,10 +150,9 @@ struct lls_stage {
     double key;           /* of heads */
     double reduction;     /* as of the job's scoring */
     uint32_t reduction_scoring;
-    uint32_t slot;
-    uint32_t number;         /* the caller's */
-    uint32_t queue;          /* LLS_NONE32 for dynamic stages */
-    uint32_t template_stage; /* LLS_NONE32: not in the template */
+    uint32_t place, aging_place; /* in its lane's and its queue's ranking */
+    uint32_t number;             /* the caller's */
+    uint32_t template_stage;     /* LLS_NONE32: not in the template */
     uint32_t number_in_progress;
     uint32_t task_count, ready, running, finished;
     uint32_t first_ready;    /* no ready task has a lower number */
@@ -144,7 +175,7 @@ static inline uint32_t lls_task_number(const lls_task *task)
 }
 
 /* What a job may need: places of its estimates. */
-enum { LLS_RESOURCE_LLM, LLS_RESOURCE_TOOL, LLS_RESOURCE_BOTH, LLS_RESOURCES };
+enum { LLS_RESOURCE_LLM, LLS_RESOURCE_TOOL, LLS_RESOURCE_BOTH };
 enum { LLS_METHODS = LLMSCHED_BY_FOREST };
 
 static inline uint32_t lls_resource(uint32_t kind)
@@ -158,9 +189,18 @@ typedef struct lls_estimate {
     double mean, lo, hi;
 } lls_estimate;
 
+/* Estimates of a job by one method, kept from its first question on. */
+typedef struct lls_belief {
+    struct lls_belief *next;
+    uint32_t method;
+    bool known; /* they hold */
+    double means[LLS_RESOURCE_BOTH];
+    double ranges[]; /* by network only: lo and hi of each resource */
+} lls_belief;
+
 struct lls_job {
+    lls_node node; /* of the scheduler's table */
     uint64_t id;
-    uint32_t slot;
     uint32_t knowledge; /* place of its profile's quantifier; LLS_NONE32: none */
     double arrival_s;
     double given_mean_s, given_llm_s, given_tool_s;
@@ -176,21 +216,22 @@ struct lls_job {
     lls_stage *heads;                         /* of its bunches, in an order that means nothing */
     lls_stage *started;                       /* unfinished ones of which a task has started */
     llmsched_progress *progress;              /* NULL: no profile */
-    uint32_t dirty_at;       /* place in the scheduler's list; LLS_NONE32: not dirty */
+    lls_belief *beliefs;
+    lls_job *next_dirty, *previous_dirty; /* in the scheduler's list */
+    bool dirty;
     uint32_t scoring;        /* counts from 1 */
-    bool known[LLS_METHODS]; /* whether the estimates by each method hold */
     uint32_t gittins_method; /* of the index kept; 0: none holds */
     double gittins;
-    double means[LLS_METHODS][LLS_RESOURCE_BOTH];
-    lls_estimate by_network[LLS_RESOURCES]; /* the other methods have no ranges */
 };
 
 /* --- tenants (tenant.c) ------------------------------------------------------------ */
 
 /* Who pays (algorithms.md section 7). */
 struct lls_tenant {
-    uint32_t slot;
+    lls_node node; /* of the scheduler's table */
+    lls_lane *lanes;
     uint32_t jobs, ready, running; /* live jobs, ready stages, running tasks */
+    uint32_t busy_place, idle_place;
     uint64_t id;
     double weight;
     double tag;      /* start tag of its next task */
@@ -226,32 +267,21 @@ struct llmsched_scheduler {
     lls_queue **queues;
     uint32_t queue_count, queue_capacity;
     lls_map queue_models;             /* of engines' queues that have one */
+    lls_map queue_pools;              /* of regular executors' queues that have a name */
     uint32_t plain_queue, tool_queue; /* LLS_NONE32: not yet */
 
-    lls_job **jobs; /* by slot; NULL: free */
-    uint32_t job_count, job_slots, job_capacity;
-    uint32_t *free_jobs, free_job_count, free_job_capacity;
-    lls_map job_ids;
-
-    lls_stage **stages; /* by slot; NULL: free */
-    uint32_t stage_slots, stage_capacity;
-    uint32_t *free_stages, free_stage_count, free_stage_capacity;
-    lls_map stage_ids; /* (job slot, number) -> slot */
-    lls_range *ranges; /* by stage slot */
-    uint32_t range_capacity;
-
-    uint32_t *dirty; /* slots of jobs whose keys are to be worked out */
-    uint32_t dirty_count, dirty_capacity;
+    lls_nodes jobs;   /* by id */
+    lls_nodes stages; /* by job and number */
+    lls_job *dirty;   /* jobs whose keys are to be worked out, the newest first */
 
     lls_knowledge *knowledge;
     uint32_t knowledge_count, knowledge_capacity;
 
-    lls_tenant **tenants; /* by slot; NULL: free */
-    uint32_t tenant_slots, tenant_capacity;
-    lls_map tenant_ids;
+    lls_nodes tenants;   /* by id */
+    lls_ranking busy;    /* those with ready stages or running tasks, by tag */
+    lls_ranking idle;    /* those without jobs, by tag */
     double virtual_time; /* least tag of a tenant that joins; never falls */
     double highest_tag;  /* of all there have been */
-    uint32_t busy_tenants;
 
     uint32_t running_tasks;
     uint64_t events, decisions;
@@ -260,12 +290,17 @@ struct llmsched_scheduler {
 struct llmsched_view {
     llmsched_scheduler *scheduler;
     llmsched_error *err;
-    /* A policy inside another sees these ready stages (slots) of the queue asked for, which are
-     * those of one tenant; NULL: all. */
-    const lls_tenant *tenant;
-    const uint32_t *only;
-    uint32_t only_count;
+    /* A policy inside another sees the ready stages of one tenant in the queue asked for. NULL: all
+     * there are. */
+    const lls_lane *lane;
+    /* Where a policy whose keys age says when the key that it gives will hold no longer. */
+    double *until;
 };
+
+static inline lls_source lls_pool_of(llmsched_scheduler *s)
+{
+    return (lls_source){s->context, &s->pool};
+}
 
 /* executor.c */
 lls_executor *lls_executor_find(const llmsched_scheduler *s, uint64_t id);
@@ -296,9 +331,42 @@ void lls_queue_note_freed(lls_queue *queue, uint64_t job);
 void lls_queue_take_freed(lls_queue *queue, uint64_t job);
 /* Whether every ready task of the queue finds room (draining executors may make it say no). */
 bool lls_queue_all_fit(const lls_queue *queue);
-/* A head goes on the heap, or its key has changed; off the heap, nothing if it is not there. */
-void lls_queue_enter(llmsched_scheduler *s, lls_stage *stage);
-void lls_queue_leave(llmsched_scheduler *s, lls_stage *stage);
+
+/* lane.c */
+void lls_lanes_init(llmsched_scheduler *s, lls_queue *queue);
+void lls_lanes_finish(lls_queue *queue);
+/* Where the tenant's stages of the queue wait. */
+llmsched_status lls_lane_get(llmsched_scheduler *s, lls_queue *queue, lls_tenant *tenant,
+                             lls_lane **lane, llmsched_error *err);
+/* A head that has been scored goes into its lane, or its key has changed; out of it, nothing if it
+ * is not there. */
+void lls_lane_enter(lls_stage *stage);
+void lls_lane_leave(lls_stage *stage);
+/* Its key holds until then; INFINITY: for good. */
+void lls_lane_age(lls_stage *stage, double until);
+/* The tenant's tag has changed; or its account is closed. */
+void lls_lanes_move(const lls_tenant *tenant);
+void lls_lanes_free(llmsched_scheduler *s, lls_tenant *tenant);
+/* Room for one more unfinished stage, which then comes or goes. */
+bool lls_lane_reserve(const llmsched_scheduler *s, lls_lane *lane);
+static inline void lls_lane_add(lls_lane *lane)
+{
+    lane->stages++;
+    lane->queue->stages++;
+}
+static inline void lls_lane_take(lls_lane *lane, uint32_t count)
+{
+    lane->stages -= count;
+    lane->queue->stages -= count;
+}
+/* So many of its stages' tasks become ready, and so many are so no longer. */
+static inline void lls_lane_count(lls_lane *lane, uint32_t more, uint32_t fewer)
+{
+    lane->ready_tasks += more - fewer;
+    lane->queue->ready_tasks += more - fewer;
+}
+/* What the view shows of the queue. */
+const lls_lane *lls_lane_seen(const llmsched_view *view, const lls_queue *queue);
 
 /* ready.c */
 /* A stage with a ready task and no unfinished parents joins its queue. */
@@ -307,15 +375,26 @@ void lls_ready_remove(llmsched_scheduler *s, lls_stage *stage);
 /* The same when all of the job goes: its bunches are left as they are. */
 void lls_ready_forget(llmsched_scheduler *s, lls_stage *stage);
 
-/* ranges.c */
-bool lls_ranges_reserve(llmsched_scheduler *s, uint32_t slots);
-void lls_ranges_put(llmsched_scheduler *s, const lls_stage *stage, const lls_estimate *estimate,
-                    double reduction);
-/* to takes the place of from, whose range it shares. */
-void lls_ranges_replace(llmsched_scheduler *s, const lls_stage *from, const lls_stage *to);
-void lls_ranges_remove(llmsched_scheduler *s, const lls_stage *stage);
-/* head(U) of Algorithm 1 among what the view shows of the queue, or NULL. */
-const lls_stage *lls_ranges_best(const llmsched_view *view, const lls_queue *queue);
+/* kept.c */
+void lls_keep_init(const llmsched_scheduler *s, lls_lane *lane);
+/* Room for what is kept of the stage; false: no memory. */
+bool lls_keep_reserve(llmsched_scheduler *s, lls_stage *stage);
+void lls_keep_free(llmsched_scheduler *s, lls_stage *stage);
+void lls_keep_add(lls_stage *stage);
+void lls_keep_remove(lls_stage *stage); /* nothing if it is not in */
+/* to takes the place of from, of whose bunch it is. */
+void lls_keep_replace(lls_stage *from, lls_stage *to);
+llmsched_status lls_keep_score(llmsched_scheduler *s, lls_stage *stage, llmsched_error *err);
+
+/* ranges.c: head(U) of Algorithm 1 among the lane's, or NULL. */
+const lls_stage *lls_ranges_best(const lls_lane *lane);
+
+/* shares.c: a head of the job that arrived first of those that hold fewer places than cap and were
+ * served at most rate seconds a second since they arrived, or NULL. */
+typedef struct lls_share_terms {
+    double cap, rate, now;
+} lls_share_terms;
+const lls_stage *lls_shares_first(const lls_lane *lane, const lls_share_terms *terms);
 
 /* job.c */
 lls_job *lls_job_find(const llmsched_scheduler *s, uint64_t id);
@@ -339,7 +418,9 @@ void lls_stage_start(lls_stage *stage);
 /* The account of a tenant; a new one if need be. */
 llmsched_status lls_tenant_use(llmsched_scheduler *s, uint64_t id, lls_tenant **tenant,
                                llmsched_error *err);
-void lls_tenant_add_job(lls_tenant *tenant, double weight);
+void lls_tenant_add_job(llmsched_scheduler *s, lls_tenant *tenant, double weight);
+void lls_tenant_take_job(llmsched_scheduler *s, lls_tenant *tenant);
+lls_tenant *lls_tenant_find(const llmsched_scheduler *s, uint64_t id);
 /* Called before a ready stage or a task's run is counted, and after one no longer is.
  */
 void lls_tenant_join(llmsched_scheduler *s, lls_tenant *tenant);
@@ -348,6 +429,9 @@ void lls_tenant_part(llmsched_scheduler *s, lls_tenant *tenant);
  * so many alone-seconds. */
 void lls_tenant_charge(llmsched_scheduler *s, lls_task *task);
 void lls_tenant_settle(llmsched_scheduler *s, lls_task *task, double alone_s);
+llmsched_status lls_tenant_read(const llmsched_scheduler *s, uint64_t id,
+                                llmsched_tenant_view *account, llmsched_error *err);
+void lls_tenants_init(llmsched_scheduler *s);
 void lls_tenants_free(llmsched_scheduler *s);
 
 /* outlook.c: as many as the profile has stages; NULL: memory ran out. */
@@ -362,6 +446,9 @@ void lls_knowledge_close(llmsched_scheduler *s, lls_knowledge *k);
 void lls_knowledge_drop(llmsched_scheduler *s, uint32_t knowledge);
 llmsched_status lls_job_estimate(llmsched_scheduler *s, lls_job *job, uint32_t resource,
                                  uint32_t method, lls_estimate *estimate, llmsched_error *err);
+/* What has been worked out holds no longer; or goes. */
+void lls_beliefs_drop(lls_job *job);
+void lls_beliefs_free(llmsched_scheduler *s, lls_job *job);
 llmsched_status lls_job_gittins(llmsched_scheduler *s, lls_job *job, uint32_t method, double *index,
                                 llmsched_error *err);
 llmsched_status lls_stage_reduction(llmsched_scheduler *s, lls_stage *stage, double *reduction,
@@ -377,7 +464,15 @@ enum {
     LLS_POLICY_ALIKE = 1 << 16,
     /* Stages kept by their jobs' ranges of remaining work, by network or by history. */
     LLS_POLICY_RANGES = 1 << 17,
-    LLS_POLICY_HISTORY_RANGES = 1 << 18
+    LLS_POLICY_HISTORY_RANGES = 1 << 18,
+    /* Each tenant's ready stages in a lane of their own. */
+    LLS_POLICY_TENANTS = 1 << 19,
+    /* Its keys change as time goes by and as tasks of the job start (llmsched_view.until); of a
+     * stage they depend on nothing but its job, its queue, when it became ready and what chain of
+     * work came before. */
+    LLS_POLICY_AGING = 1 << 20,
+    /* Stages kept by their jobs' arrivals and what these were served. */
+    LLS_POLICY_SHARES = 1 << 21
 };
 
 typedef struct lls_builtin {

@@ -8,21 +8,33 @@
 #include <math.h>
 #include <string.h>
 
-lls_job *lls_job_find(const llmsched_scheduler *s, uint64_t id)
+/* One to one: jobs of one hash are one job. */
+static uint64_t job_hash(uint64_t id)
 {
-    uint32_t slot = lls_map_get_u64(&s->job_ids, id);
-    return slot == LLS_NONE32 ? NULL : s->jobs[slot];
+    uint64_t state = id;
+    return lls_splitmix64(&state);
 }
 
-static uint64_t stage_key(const lls_job *job, uint32_t number)
+lls_job *lls_job_find(const llmsched_scheduler *s, uint64_t id)
 {
-    return (uint64_t)job->slot << 32 | number;
+    return (lls_job *)(void *)lls_nodes_first(&s->jobs, job_hash(id)); /* node comes first */
+}
+
+static uint64_t stage_hash(const lls_job *job, uint32_t number)
+{
+    uint64_t state = job->node.hash + number;
+    return lls_splitmix64(&state);
 }
 
 lls_stage *lls_job_stage(const llmsched_scheduler *s, const lls_job *job, uint32_t number)
 {
-    uint32_t slot = lls_map_get_u64(&s->stage_ids, stage_key(job, number));
-    return slot == LLS_NONE32 ? NULL : s->stages[slot];
+    lls_node *node = lls_nodes_first(&s->stages, stage_hash(job, number));
+    for (; node != NULL; node = lls_nodes_next(node)) {
+        lls_stage *stage = (lls_stage *)(void *)node;
+        if (stage->job == job && stage->number == number)
+            return stage;
+    }
+    return NULL;
 }
 
 lls_stage *lls_stage_find(const llmsched_scheduler *s, uint64_t job, uint32_t number)
@@ -34,23 +46,28 @@ lls_stage *lls_stage_find(const llmsched_scheduler *s, uint64_t job, uint32_t nu
 /* Puts the job on the list of those whose keys are worked out at the next decision. */
 void lls_job_touch(llmsched_scheduler *s, lls_job *job)
 {
-    memset(job->known, 0, sizeof job->known);
-    job->gittins_method = 0;
-    if (job->dirty_at != LLS_NONE32)
+    lls_beliefs_drop(job);
+    if (job->dirty)
         return;
-    job->dirty_at = s->dirty_count;
-    s->dirty[s->dirty_count++] = job->slot;
+    job->dirty = true;
+    job->previous_dirty = NULL;
+    job->next_dirty = s->dirty;
+    if (s->dirty != NULL)
+        s->dirty->previous_dirty = job;
+    s->dirty = job;
 }
 
 void lls_job_clean(llmsched_scheduler *s, lls_job *job)
 {
-    uint32_t at = job->dirty_at, last = LLS_NONE32;
-    if (at == LLS_NONE32)
+    if (!job->dirty)
         return;
-    last = s->dirty[--s->dirty_count];
-    s->dirty[at] = last;
-    s->jobs[last]->dirty_at = at;
-    job->dirty_at = LLS_NONE32;
+    job->dirty = false;
+    if (job->previous_dirty != NULL)
+        job->previous_dirty->next_dirty = job->next_dirty;
+    else
+        s->dirty = job->next_dirty;
+    if (job->next_dirty != NULL)
+        job->next_dirty->previous_dirty = job->previous_dirty;
 }
 
 /* --- jobs -------------------------------------------------------------------- */
@@ -61,6 +78,7 @@ static void job_free(llmsched_scheduler *s, lls_job *job)
         return;
     if (job->knowledge != LLS_NONE32)
         lls_knowledge_drop(s, job->knowledge);
+    lls_beliefs_free(s, job);
     llmsched_progress_destroy(job->progress);
     lls_pool_give(&s->pool, job, sizeof *job);
 }
@@ -69,18 +87,8 @@ static llmsched_status job_attach_profile(llmsched_scheduler *s, lls_job *job,
                                           const llmsched_profile *profile, llmsched_error *err)
 {
     llmsched_status status = lls_knowledge_use(s, profile, &job->knowledge, err);
-    return status == LLMSCHED_OK ? llmsched_progress_create(profile, &job->progress, err) : status;
-}
-
-/* Room for the job in every table; the slot it will have. */
-static bool reserve_job(llmsched_scheduler *s, uint32_t *slot)
-{
-    *slot = s->free_job_count > 0 ? s->free_jobs[s->free_job_count - 1] : s->job_slots;
-    size_t slots = (size_t)s->job_slots + 1;
-    return lls_grow(s->context, (void **)&s->jobs, &s->job_capacity, slots, sizeof(lls_job *)) &&
-           lls_grow(s->context, (void **)&s->free_jobs, &s->free_job_capacity, slots,
-                    sizeof(uint32_t)) &&
-           lls_grow(s->context, (void **)&s->dirty, &s->dirty_capacity, slots, sizeof(uint32_t));
+    return status == LLMSCHED_OK ? lls_progress_create(profile, &s->pool, &job->progress, err)
+                                 : status;
 }
 
 llmsched_status lls_job_add(llmsched_scheduler *s, uint64_t id, double arrival,
@@ -92,28 +100,27 @@ llmsched_status lls_job_add(llmsched_scheduler *s, uint64_t id, double arrival,
     *job = (lls_job){.id = id,
                      .arrival_s = arrival,
                      .knowledge = LLS_NONE32,
-                     .dirty_at = LLS_NONE32,
                      .given_mean_s = info->given_mean_s,
                      .given_llm_s = info->given_llm_s,
                      .given_tool_s = info->given_tool_s};
     llmsched_status status = lls_tenant_use(s, info->tenant, &job->tenant, err);
     if (status == LLMSCHED_OK && info->profile != NULL)
         status = job_attach_profile(s, job, info->profile, err);
-    if (status == LLMSCHED_OK &&
-        (!reserve_job(s, &job->slot) || !lls_map_put_u64(&s->job_ids, id, job->slot)))
+    if (status == LLMSCHED_OK && !lls_nodes_reserve(&s->jobs))
         status = lls_fail_memory(err);
     if (status != LLMSCHED_OK) {
         job_free(s, job);
         return status;
     }
-    if (s->free_job_count > 0)
-        s->free_job_count--;
-    else
-        s->job_slots++;
-    s->jobs[job->slot] = job;
-    s->job_count++;
-    lls_tenant_add_job(job->tenant, info->weight > 0 ? info->weight : 1);
+    lls_nodes_add(&s->jobs, &job->node, job_hash(id));
+    lls_tenant_add_job(s, job->tenant, info->weight > 0 ? info->weight : 1);
     return LLMSCHED_OK;
+}
+
+static void stage_free(llmsched_scheduler *s, lls_stage *stage)
+{
+    lls_keep_free(s, stage);
+    lls_pool_give(&s->pool, stage, stage->bytes);
 }
 
 static void stage_forget(llmsched_scheduler *s, lls_stage *stage)
@@ -124,11 +131,13 @@ static void stage_forget(llmsched_scheduler *s, lls_stage *stage)
     }
     if (stage->listed)
         lls_ready_forget(s, stage);
-    if (stage->queue != LLS_NONE32 && s->queues[stage->queue]->chosen_stage == stage->slot)
-        s->queues[stage->queue]->chosen_tasks = 0;
-    (void)lls_map_remove_u64(&s->stage_ids, stage_key(stage->job, stage->number));
-    s->stages[stage->slot] = NULL;
-    s->free_stages[s->free_stage_count++] = stage->slot;
+    if (stage->lane != NULL) {
+        if (stage->lane->queue->chosen == stage)
+            stage->lane->queue->chosen_tasks = 0;
+        lls_lane_take(stage->lane, !stage->done);
+    }
+    lls_nodes_remove(&s->stages, &stage->node);
+    stage_free(s, stage);
 }
 
 void lls_job_remove(llmsched_scheduler *s, lls_job *job)
@@ -137,14 +146,10 @@ void lls_job_remove(llmsched_scheduler *s, lls_job *job)
         lls_stage *stage = job->stages;
         job->stages = stage->next_of_job;
         stage_forget(s, stage);
-        lls_pool_give(&s->pool, stage, stage->bytes);
     }
     lls_job_clean(s, job);
-    job->tenant->jobs--;
-    (void)lls_map_remove_u64(&s->job_ids, job->id);
-    s->jobs[job->slot] = NULL;
-    s->free_jobs[s->free_job_count++] = job->slot;
-    s->job_count--;
+    lls_tenant_take_job(s, job->tenant);
+    lls_nodes_remove(&s->jobs, &job->node);
     job_free(s, job);
 }
 
@@ -169,7 +174,6 @@ static lls_stage *stage_new(llmsched_scheduler *s, lls_job *job, uint32_t number
                          .bytes = bytes,
                          .prompt_tokens = info->prompt_tokens,
                          .number = number,
-                         .queue = LLS_NONE32,
                          .template_stage = LLS_NONE32,
                          .task_count = tasks,
                          .ready = tasks,
@@ -181,20 +185,25 @@ static lls_stage *stage_new(llmsched_scheduler *s, lls_job *job, uint32_t number
     return stage;
 }
 
-static bool reserve_stage(llmsched_scheduler *s, lls_stage *stage)
+/* Room for it in its lane. */
+static llmsched_status find_lane(llmsched_scheduler *s, lls_stage *stage, const char *model,
+                                 llmsched_error *err)
 {
-    lls_job *job = stage->job;
-    stage->slot =
-        s->free_stage_count > 0 ? s->free_stages[s->free_stage_count - 1] : s->stage_slots;
-    size_t slots = (size_t)s->stage_slots + 1;
-    return lls_grow(s->context, (void **)&s->stages, &s->stage_capacity, slots,
-                    sizeof(lls_stage *)) &&
-           lls_grow(s->context, (void **)&s->free_stages, &s->free_stage_capacity, slots,
-                    sizeof(uint32_t)) &&
-           (job->progress == NULL || lls_progress_reserve(job->progress)) &&
-           (stage->queue == LLS_NONE32 ||
-            (lls_heap_reserve(&s->queues[stage->queue]->ready, stage->slot + 1) &&
-             lls_ranges_reserve(s, stage->slot + 1)));
+    uint32_t queue = 0;
+    if (stage->kind == LLMSCHED_STAGE_DYNAMIC)
+        return LLMSCHED_OK;
+    llmsched_status status = lls_queue_get(s, stage->kind, model, &queue, err);
+    if (status == LLMSCHED_OK)
+        status = lls_lane_get(s, s->queues[queue], stage->job->tenant, &stage->lane, err);
+    if (status == LLMSCHED_OK && (!lls_keep_reserve(s, stage) || !lls_lane_reserve(s, stage->lane)))
+        status = lls_fail_memory(err);
+    return status;
+}
+
+static bool reserve_stage(llmsched_scheduler *s, const lls_job *job)
+{
+    return lls_nodes_reserve(&s->stages) &&
+           (job->progress == NULL || lls_progress_reserve(job->progress));
 }
 
 /* A stage waits on its unfinished parents through one edge each. */
@@ -216,18 +225,17 @@ static void link_parents(llmsched_scheduler *s, lls_stage *stage,
 static void link_stage(llmsched_scheduler *s, lls_stage *stage, const llmsched_revealed_stage *info)
 {
     lls_job *job = stage->job;
-    if (s->free_stage_count > 0)
-        s->free_stage_count--;
-    else
-        s->stage_slots++;
-    s->stages[stage->slot] = stage;
+    lls_nodes_add(&s->stages, &stage->node, stage_hash(job, stage->number));
+    if (stage->lane != NULL)
+        lls_lane_add(stage->lane);
     stage->next_of_job = job->stages;
     job->stages = stage;
     job->stage_count++;
     job->open_count++;
     if (job->progress != NULL) {
         stage->number_in_progress = lls_progress_add(job->progress, info);
-        stage->template_stage = job->progress->template_stages[stage->number_in_progress];
+        stage->template_stage =
+            llmsched_progress_template_stage(job->progress, stage->number_in_progress);
     }
     link_parents(s, stage, info);
     if (stage->kind == LLMSCHED_STAGE_LLM)
@@ -251,15 +259,11 @@ llmsched_status lls_stage_add(llmsched_scheduler *s, lls_job *job, uint32_t numb
     lls_stage *stage = stage_new(s, job, number, info);
     if (stage == NULL)
         return lls_fail_memory(err);
-    llmsched_status status = LLMSCHED_OK;
-    if (info->kind != LLMSCHED_STAGE_DYNAMIC)
-        status = lls_queue_get(s, info->kind, info->model, &stage->queue, err);
-    if (status == LLMSCHED_OK &&
-        (!reserve_stage(s, stage) ||
-         !lls_map_put_u64(&s->stage_ids, stage_key(job, number), stage->slot)))
+    llmsched_status status = find_lane(s, stage, info->model, err);
+    if (status == LLMSCHED_OK && !reserve_stage(s, job))
         status = lls_fail_memory(err);
     if (status != LLMSCHED_OK) {
-        lls_pool_give(&s->pool, stage, stage->bytes);
+        stage_free(s, stage);
         return status;
     }
     link_stage(s, stage, info);
@@ -301,6 +305,8 @@ static void note_finished(lls_stage *stage)
 {
     lls_job *job = stage->job;
     stage->done = true;
+    if (stage->lane != NULL)
+        lls_lane_take(stage->lane, 1);
     take_started(stage);
     job->open_count--;
     if (stage->kind == LLMSCHED_STAGE_LLM)
@@ -342,7 +348,7 @@ void lls_task_return(llmsched_scheduler *s, lls_task *task)
     task->executor = LLS_NONE32;
     stage->ready++;
     if (stage->listed)
-        s->queues[stage->queue]->ready_tasks++;
+        lls_lane_count(stage->lane, 1, 0);
     else
         lls_ready_add(s, stage);
     if (lls_task_number(task) < stage->first_ready)

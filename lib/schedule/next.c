@@ -15,40 +15,24 @@ static llmsched_status callback_failed(const char *what, llmsched_status status,
                     llmsched_status_name(status), told ? ": " : "", told ? inner->message : "");
 }
 
-static void set_scored(llmsched_scheduler *s, lls_stage *stage, bool scored)
+static void set_scored(lls_stage *stage, bool scored)
 {
     if (stage->unscored == scored)
-        s->queues[stage->queue]->unscored += scored ? UINT32_MAX : 1;
+        stage->lane->queue->unscored += scored ? UINT32_MAX : 1;
     stage->unscored = !scored;
 }
 
 /* While all that is ready fits, its order does not matter. */
 static bool spares_key(const llmsched_scheduler *s, const lls_stage *stage)
 {
-    return (s->policy.flags & LLMSCHED_POLICY_LAZY) != 0 &&
-           lls_queue_all_fit(s->queues[stage->queue]);
-}
-
-static llmsched_status score_range(llmsched_scheduler *s, lls_stage *stage, llmsched_error *err)
-{
-    uint32_t method =
-        (s->policy.flags & LLS_POLICY_RANGES) != 0 ? LLMSCHED_BY_NETWORK : LLMSCHED_BY_HISTORY;
-    lls_estimate estimate;
-    double reduction = 0;
-    llmsched_status status =
-        lls_job_estimate(s, stage->job, lls_resource(stage->kind), method, &estimate, err);
-    if (status == LLMSCHED_OK)
-        status = lls_stage_reduction(s, stage, &reduction, err);
-    if (status == LLMSCHED_OK)
-        lls_ranges_put(s, stage, &estimate, reduction);
-    return status;
+    return (s->policy.flags & LLMSCHED_POLICY_LAZY) != 0 && lls_queue_all_fit(stage->lane->queue);
 }
 
 static llmsched_status score_stage(llmsched_scheduler *s, lls_stage *stage, llmsched_error *err)
 {
-    double key = 0;
+    double key = 0, until = INFINITY;
     llmsched_error inner = {.size = sizeof inner};
-    llmsched_view view = {.scheduler = s, .err = &inner};
+    llmsched_view view = {.scheduler = s, .err = &inner, .until = &until};
     bool scored = !spares_key(s, stage);
     llmsched_status status = LLMSCHED_OK;
     if (scored)
@@ -57,13 +41,14 @@ static llmsched_status score_stage(llmsched_scheduler *s, lls_stage *stage, llms
         return callback_failed("key", status, &inner, err);
     if (isnan(key))
         return lls_fail(err, LLMSCHED_ERROR_CALLBACK, "policy: key is not a number");
-    if (scored && (s->policy.flags & (LLS_POLICY_RANGES | LLS_POLICY_HISTORY_RANGES)) != 0)
-        status = score_range(s, stage, err);
+    if (scored)
+        status = lls_keep_score(s, stage, err);
     if (status != LLMSCHED_OK)
         return status;
     stage->key = key;
-    set_scored(s, stage, scored);
-    lls_queue_enter(s, stage);
+    set_scored(stage, scored);
+    lls_lane_enter(stage);
+    lls_lane_age(stage, until);
     return LLMSCHED_OK;
 }
 
@@ -79,8 +64,8 @@ static llmsched_status score_job(llmsched_scheduler *s, lls_job *job, llmsched_e
 /* A job whose scoring fails stays on the list, so nothing is lost. */
 static llmsched_status score_dirty(llmsched_scheduler *s, llmsched_error *err)
 {
-    while (s->dirty_count > 0) {
-        lls_job *job = s->jobs[s->dirty[s->dirty_count - 1]];
+    while (s->dirty != NULL) {
+        lls_job *job = s->dirty;
         llmsched_status status = score_job(s, job, err);
         if (status != LLMSCHED_OK)
             return status;
@@ -89,18 +74,42 @@ static llmsched_status score_dirty(llmsched_scheduler *s, llmsched_error *err)
     return LLMSCHED_OK;
 }
 
-/* Asks for the keys that were spared, now that not all fits any more. */
-static llmsched_status score_spared(llmsched_scheduler *s, lls_queue *queue, llmsched_error *err)
+/* One way through the heap: who is scored goes down, and others come up in its place, or it goes up
+ * among those looked at before. */
+static llmsched_status score_lane(llmsched_scheduler *s, const lls_lane *lane, llmsched_error *err)
 {
-    while (queue->unscored > 0 && !lls_queue_all_fit(queue)) {
-        uint32_t i = 0;
-        while (!s->stages[queue->ready.items[i]]->unscored)
-            i++;
-        llmsched_status status = score_stage(s, s->stages[queue->ready.items[i]], err);
+    for (uint32_t i = 0; i < lane->ready.count && lane->queue->unscored > 0;) {
+        lls_stage *stage = lls_ranking_at(&lane->ready, i);
+        llmsched_status status = stage->unscored ? score_stage(s, stage, err) : LLMSCHED_OK;
         if (status != LLMSCHED_OK)
             return status;
+        const lls_stage *here = lls_ranking_at(&lane->ready, i);
+        i += !here->unscored;
     }
     return LLMSCHED_OK;
+}
+
+/* Asks for the keys that were spared, now that not all fits any more. */
+static llmsched_status score_spared(llmsched_scheduler *s, const lls_queue *queue,
+                                    llmsched_error *err)
+{
+    if (queue->unscored == 0 || lls_queue_all_fit(queue))
+        return LLMSCHED_OK;
+    llmsched_status status = score_lane(s, &queue->all, err);
+    for (uint32_t i = 0; i < queue->lanes.count && status == LLMSCHED_OK; i++)
+        status = score_lane(s, lls_ranking_at(&queue->lanes, i), err);
+    return status;
+}
+
+/* Asks for the keys that have grown old. */
+static llmsched_status score_aged(llmsched_scheduler *s, const lls_queue *queue,
+                                  llmsched_error *err)
+{
+    llmsched_status status = LLMSCHED_OK;
+    while (status == LLMSCHED_OK && queue->aging.count > 0 &&
+           lls_ranking_least(&queue->aging) <= s->now)
+        status = score_stage(s, lls_ranking_at(&queue->aging, 0), err);
+    return status;
 }
 
 /* The stage to start from: the choice being carried out, a new one, or the least key. */
@@ -108,11 +117,11 @@ static llmsched_status pick(llmsched_scheduler *s, lls_queue *queue, lls_stage *
                             llmsched_error *err)
 {
     if (queue->chosen_tasks > 0) {
-        *ret = s->stages[queue->chosen_stage];
+        *ret = queue->chosen;
         return LLMSCHED_OK;
     }
-    lls_stage *stage = s->stages[lls_heap_top(&queue->ready)];
-    uint32_t tasks = stage->ready;
+    lls_stage *stage = lls_ranking_at(&queue->all.ready, 0);
+    uint32_t tasks = stage != NULL ? stage->ready : 0;
     if (s->policy.choose != NULL) {
         llmsched_error inner = {.size = sizeof inner};
         llmsched_view view = {.scheduler = s, .err = &inner};
@@ -123,13 +132,13 @@ static llmsched_status pick(llmsched_scheduler *s, lls_queue *queue, lls_stage *
         if (status != LLMSCHED_OK)
             return callback_failed("choose", status, &inner, err);
         stage = lls_stage_find(s, choice.job, choice.stage);
-        if (stage == NULL || stage->queue != queue->number || !stage->listed)
+        if (stage == NULL || stage->lane == NULL || stage->lane->queue != queue || !stage->listed)
             return lls_fail(err, LLMSCHED_ERROR_CALLBACK,
                             "policy: chose job %llu, stage %u, which is not ready in that queue",
                             (unsigned long long)choice.job, choice.stage);
         tasks = choice.tasks == 0 || choice.tasks > stage->ready ? stage->ready : choice.tasks;
     }
-    queue->chosen_stage = stage->slot;
+    queue->chosen = stage;
     queue->chosen_tasks = tasks;
     *ret = stage;
     return LLMSCHED_OK;
@@ -162,7 +171,8 @@ static llmsched_status place(llmsched_scheduler *s, const lls_stage *stage, lls_
     if (status != LLMSCHED_OK)
         return callback_failed("place", status, &inner, err);
     lls_executor *chosen = lls_executor_find(s, id);
-    if (chosen == NULL || chosen->queue != stage->queue || chosen->running >= chosen->capacity)
+    if (chosen == NULL || chosen->queue != stage->lane->queue->number ||
+        chosen->running >= chosen->capacity)
         return lls_fail(err, LLMSCHED_ERROR_CALLBACK,
                         "policy: placed job %llu, stage %u on executor %llu, which is not one of "
                         "its queue with room",
@@ -171,8 +181,10 @@ static llmsched_status place(llmsched_scheduler *s, const lls_stage *stage, lls_
     return LLMSCHED_OK;
 }
 
-static void note_start(const llmsched_scheduler *s, const lls_stage *stage, const lls_executor *e)
+static void note_start(llmsched_scheduler *s, const lls_stage *stage, const lls_executor *e)
 {
+    if ((s->policy.flags & (LLS_POLICY_AGING | LLS_POLICY_SHARES)) != 0)
+        lls_job_touch(s, stage->job);
     if (stage->kind != LLMSCHED_STAGE_LLM)
         return;
     stage->job->waited_llm_s += s->now - stage->ready_s;
@@ -186,7 +198,7 @@ static void start(llmsched_scheduler *s, lls_queue *queue, lls_stage *stage, lls
     lls_task *task = first_ready_task(stage);
     stage->ready--;
     lls_stage_start(stage);
-    queue->ready_tasks--;
+    lls_lane_count(stage->lane, 0, 1);
     note_start(s, stage, e);
     lls_executor_attach(s, e, task);
     if (stage->ready == 0)
@@ -206,9 +218,11 @@ static llmsched_status ask_queue(llmsched_scheduler *s, lls_queue *queue,
 {
     lls_executor *e = lls_queue_room(s, queue);
     lls_stage *stage = NULL;
-    if (queue->held || e == NULL || lls_heap_top(&queue->ready) == LLS_NONE32)
+    if (queue->held || e == NULL || (queue->all.ready.count == 0 && queue->lanes.count == 0))
         return LLMSCHED_NONE;
     llmsched_status status = score_spared(s, queue, err);
+    if (status == LLMSCHED_OK)
+        status = score_aged(s, queue, err);
     if (status == LLMSCHED_OK)
         status = pick(s, queue, &stage, err);
     if (status == LLMSCHED_NONE)

@@ -4,20 +4,6 @@
 
 #include <string.h>
 
-/* Least key first, then arrival, job and stage: a total order over ready stages. */
-static int compare_stages(const void *user, uint32_t a, uint32_t b)
-{
-    const llmsched_scheduler *s = ((const lls_queue *)user)->scheduler;
-    const lls_stage *x = s->stages[a], *y = s->stages[b];
-    if (x->key != y->key)
-        return x->key < y->key ? -1 : 1;
-    if (x->job->arrival_s != y->job->arrival_s)
-        return x->job->arrival_s < y->job->arrival_s ? -1 : 1;
-    if (x->job->id != y->job->id)
-        return x->job->id < y->job->id ? -1 : 1;
-    return x->number < y->number ? -1 : x->number > y->number;
-}
-
 /* Executors with room first, of those the fewest running, then the lowest id. */
 static int compare_executors(const void *user, uint32_t a, uint32_t b)
 {
@@ -35,7 +21,7 @@ void lls_queue_free(llmsched_scheduler *s, lls_queue *queue)
 {
     if (queue == NULL)
         return;
-    lls_heap_finish(&queue->ready);
+    lls_lanes_finish(queue);
     lls_heap_finish(&queue->executors);
     lls_free(s->context, queue->freed);
     lls_free(s->context, queue->model);
@@ -49,11 +35,10 @@ static lls_queue *queue_new(llmsched_scheduler *s, uint32_t kind, const char *mo
         return NULL;
     queue->number = s->queue_count;
     queue->kind = kind;
-    queue->chosen_stage = queue->range_root = LLS_NONE32;
     queue->scheduler = s;
-    lls_heap_init(&queue->ready, s->context, compare_stages, queue);
+    lls_lanes_init(s, queue);
     lls_heap_init(&queue->executors, s->context, compare_executors, queue);
-    if (model != NULL && kind == LLMSCHED_STAGE_LLM) {
+    if (model != NULL) {
         queue->model = lls_strdup(s->context, model);
         if (queue->model == NULL) {
             lls_queue_free(s, queue);
@@ -63,6 +48,12 @@ static lls_queue *queue_new(llmsched_scheduler *s, uint32_t kind, const char *mo
     return queue;
 }
 
+/* Models and pools may share names. */
+static lls_map *names_of(llmsched_scheduler *s, uint32_t kind)
+{
+    return kind == LLMSCHED_STAGE_LLM ? &s->queue_models : &s->queue_pools;
+}
+
 static llmsched_status queue_add(llmsched_scheduler *s, uint32_t kind, const char *model,
                                  uint32_t *number, llmsched_error *err)
 {
@@ -70,7 +61,7 @@ static llmsched_status queue_add(llmsched_scheduler *s, uint32_t kind, const cha
     if (queue == NULL ||
         !lls_grow(s->context, (void **)&s->queues, &s->queue_capacity, (size_t)s->queue_count + 1,
                   sizeof(lls_queue *)) ||
-        (queue->model != NULL && !lls_map_put_str(&s->queue_models, model, s->queue_count))) {
+        (model != NULL && !lls_map_put_str(names_of(s, kind), queue->model, s->queue_count))) {
         lls_queue_free(s, queue);
         return lls_fail_memory(err);
     }
@@ -82,10 +73,10 @@ static llmsched_status queue_add(llmsched_scheduler *s, uint32_t kind, const cha
 llmsched_status lls_queue_get(llmsched_scheduler *s, uint32_t kind, const char *model,
                               uint32_t *number, llmsched_error *err)
 {
-    uint32_t *plain = kind == LLMSCHED_STAGE_REGULAR ? &s->tool_queue
-                      : model == NULL                ? &s->plain_queue
-                                                     : NULL;
-    uint32_t found = plain != NULL ? *plain : lls_map_get_str(&s->queue_models, model);
+    uint32_t *plain = model != NULL                ? NULL
+                      : kind == LLMSCHED_STAGE_LLM ? &s->plain_queue
+                                                   : &s->tool_queue;
+    uint32_t found = plain != NULL ? *plain : lls_map_get_str(names_of(s, kind), model);
     if (found == LLS_NONE32) {
         llmsched_status status = queue_add(s, kind, model, &found, err);
         if (status != LLMSCHED_OK)
@@ -110,28 +101,6 @@ bool lls_queue_all_fit(const lls_queue *queue)
 {
     return queue->running <= queue->capacity &&
            queue->ready_tasks <= queue->capacity - queue->running;
-}
-
-void lls_queue_enter(llmsched_scheduler *s, lls_stage *stage)
-{
-    lls_heap *ready = &s->queues[stage->queue]->ready;
-    if (lls_heap_contains(ready, stage->slot)) {
-        lls_heap_update(ready, stage->slot);
-        return;
-    }
-    (void)lls_heap_push(ready, stage->slot); /* reserved when the stage was revealed */
-}
-
-void lls_queue_leave(llmsched_scheduler *s, lls_stage *stage)
-{
-    lls_queue *queue = s->queues[stage->queue];
-    if (!lls_heap_contains(&queue->ready, stage->slot))
-        return;
-    lls_heap_remove(&queue->ready, stage->slot);
-    if (stage->unscored) {
-        stage->unscored = false;
-        queue->unscored--;
-    }
 }
 
 /* There is room for one note per place, which lls_executor_up() and _change() see to. */

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Heads by their jobs' ranges of remaining work (algorithms.md section 5): one treap per queue in
- * the order (lo, hi, job, stage), its priorities hashes of the slots. Each subtree knows its
- * greatest hi, by which groups end, and the stage in it that goes first inside a group.
+ * Heads by their jobs' ranges of remaining work (algorithms.md section 5): in a lane in the
+ * order (lo, hi, job, stage). Each subtree knows its greatest hi, by which groups end, and the
+ * stage in it that goes first inside a group.
  */
 #include "schedule/internal.h"
 
 #include <math.h>
 
-static uint32_t priority(uint32_t slot)
+typedef struct range {
+    lls_kept head;
+    double lo, hi, mean, reduction;
+    double greatest;    /* hi in its subtree */
+    struct range *best; /* that reduces uncertainty most in its subtree; NULL: none does */
+} range;
+
+static range *range_of(const lls_leaf *leaf)
 {
-    uint64_t state = slot;
-    return (uint32_t)(lls_splitmix64(&state) >> 32);
+    return (range *)(uintptr_t)leaf;
 }
 
 static int by_ids(const lls_stage *x, const lls_stage *y)
@@ -21,255 +27,131 @@ static int by_ids(const lls_stage *x, const lls_stage *y)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-static bool before(const llmsched_scheduler *s, uint32_t a, uint32_t b)
+static bool before(const lls_leaf *a, const lls_leaf *b)
 {
-    const lls_range *x = &s->ranges[a], *y = &s->ranges[b];
+    const range *x = range_of(a), *y = range_of(b);
     if (x->lo != y->lo)
         return x->lo < y->lo;
     if (x->hi != y->hi)
         return x->hi < y->hi;
-    return by_ids(s->stages[a], s->stages[b]) < 0;
+    return by_ids(x->head.stage, y->head.stage) < 0;
 }
 
 /* Inside a group: by (-R, mean, arrival, job, stage). */
-static bool better(const llmsched_scheduler *s, uint32_t a, uint32_t b)
+static bool better(const range *x, const range *y)
 {
-    const lls_range *x = &s->ranges[a], *y = &s->ranges[b];
     if (x->reduction != y->reduction)
         return x->reduction > y->reduction;
     if (x->mean != y->mean)
         return x->mean < y->mean;
-    const lls_job *p = s->stages[a]->job, *q = s->stages[b]->job;
+    const lls_job *p = x->head.stage->job, *q = y->head.stage->job;
     if (p->arrival_s != q->arrival_s)
         return p->arrival_s < q->arrival_s;
-    return by_ids(s->stages[a], s->stages[b]) < 0;
+    return by_ids(x->head.stage, y->head.stage) < 0;
 }
 
-static uint32_t better_of(const llmsched_scheduler *s, uint32_t a, uint32_t b)
+static range *better_of(range *a, range *b)
 {
-    if (a == LLS_NONE32 || b == LLS_NONE32)
-        return a != LLS_NONE32 ? a : b;
-    return better(s, a, b) ? a : b;
+    if (a == NULL || b == NULL)
+        return a != NULL ? a : b;
+    return better(a, b) ? a : b;
 }
 
 /* Only what reduces uncertainty at all is in U. */
-static uint32_t own_best(const llmsched_scheduler *s, uint32_t slot)
+static range *own_best(range *r)
 {
-    return s->ranges[slot].reduction > 0 ? slot : LLS_NONE32;
+    return r->reduction > 0 ? r : NULL;
 }
 
-static void sum_up(llmsched_scheduler *s, uint32_t slot)
+static void sum_up(lls_leaf *leaf)
 {
-    lls_range *r = &s->ranges[slot];
-    const uint32_t below[] = {r->left, r->right};
+    range *r = range_of(leaf);
+    const range *below[] = {range_of(leaf->left), range_of(leaf->right)};
     r->greatest = r->hi;
-    r->best = own_best(s, slot);
+    r->best = own_best(r);
     for (uint32_t i = 0; i < LLS_COUNT(below); i++) {
-        if (below[i] == LLS_NONE32)
+        if (below[i] == NULL)
             continue;
-        r->greatest = fmax(r->greatest, s->ranges[below[i]].greatest);
-        r->best = better_of(s, r->best, s->ranges[below[i]].best);
+        r->greatest = fmax(r->greatest, below[i]->greatest);
+        r->best = better_of(r->best, below[i]->best);
     }
 }
 
-/* What goes before at, and what goes after it. */
-static void split(llmsched_scheduler *s, uint32_t root, uint32_t at, uint32_t *left,
-                  uint32_t *right)
+static llmsched_status score(llmsched_scheduler *s, lls_stage *stage, llmsched_error *err)
 {
-    if (root == LLS_NONE32) {
-        *left = *right = LLS_NONE32;
-        return;
-    }
-    lls_range *r = &s->ranges[root];
-    if (before(s, root, at)) {
-        split(s, r->right, at, &r->right, right);
-        *left = root;
-    } else {
-        split(s, r->left, at, left, &r->left);
-        *right = root;
-    }
-    sum_up(s, root);
+    uint32_t method =
+        (s->policy.flags & LLS_POLICY_RANGES) != 0 ? LLMSCHED_BY_NETWORK : LLMSCHED_BY_HISTORY;
+    range *r = (range *)stage->kept;
+    lls_estimate estimate;
+    double reduction = 0;
+    llmsched_status status =
+        lls_job_estimate(s, stage->job, lls_resource(stage->kind), method, &estimate, err);
+    if (status == LLMSCHED_OK)
+        status = lls_stage_reduction(s, stage, &reduction, err);
+    if (status != LLMSCHED_OK)
+        return status;
+    lls_keep_remove(stage);
+    r->lo = estimate.lo;
+    r->hi = estimate.hi;
+    r->mean = estimate.mean;
+    r->reduction = reduction;
+    lls_keep_add(stage);
+    return LLMSCHED_OK;
 }
 
-/* All of a go before all of b. */
-static uint32_t merge(llmsched_scheduler *s, uint32_t a, uint32_t b)
-{
-    if (a == LLS_NONE32 || b == LLS_NONE32)
-        return a != LLS_NONE32 ? a : b;
-    uint32_t root = priority(a) > priority(b) ? a : b;
-    if (root == a)
-        s->ranges[a].right = merge(s, s->ranges[a].right, b);
-    else
-        s->ranges[b].left = merge(s, a, s->ranges[b].left);
-    sum_up(s, root);
-    return root;
-}
-
-static uint32_t insert(llmsched_scheduler *s, uint32_t root, uint32_t slot)
-{
-    lls_range *r = &s->ranges[slot];
-    if (root == LLS_NONE32 || priority(slot) > priority(root)) {
-        split(s, root, slot, &r->left, &r->right);
-        root = slot;
-    } else if (before(s, slot, root)) {
-        s->ranges[root].left = insert(s, s->ranges[root].left, slot);
-    } else {
-        s->ranges[root].right = insert(s, s->ranges[root].right, slot);
-    }
-    sum_up(s, root);
-    return root;
-}
-
-static uint32_t erase(llmsched_scheduler *s, uint32_t root, uint32_t slot)
-{
-    lls_range *r = &s->ranges[root];
-    if (root == slot)
-        return merge(s, r->left, r->right);
-    if (before(s, slot, root))
-        r->left = erase(s, r->left, slot);
-    else
-        r->right = erase(s, r->right, slot);
-    sum_up(s, root);
-    return root;
-}
-
-/* --- the calls ------------------------------------------------------------------------ */
-
-static bool is_kept(const llmsched_scheduler *s)
-{
-    return (s->policy.flags & (LLS_POLICY_RANGES | LLS_POLICY_HISTORY_RANGES)) != 0;
-}
-
-bool lls_ranges_reserve(llmsched_scheduler *s, uint32_t slots)
-{
-    uint32_t known = s->range_capacity;
-    if (!is_kept(s))
-        return true;
-    void *grown = s->ranges;
-    bool ok = lls_grow(s->context, &grown, &s->range_capacity, slots, sizeof *s->ranges);
-    s->ranges = grown;
-    for (uint32_t i = known; i < s->range_capacity; i++)
-        s->ranges[i].listed = false;
-    return ok;
-}
-
-void lls_ranges_remove(llmsched_scheduler *s, const lls_stage *stage)
-{
-    lls_queue *queue = s->queues[stage->queue];
-    if (!is_kept(s) || !s->ranges[stage->slot].listed)
-        return;
-    queue->range_root = erase(s, queue->range_root, stage->slot);
-    s->ranges[stage->slot].listed = false;
-}
-
-void lls_ranges_put(llmsched_scheduler *s, const lls_stage *stage, const lls_estimate *estimate,
-                    double reduction)
-{
-    lls_queue *queue = s->queues[stage->queue];
-    lls_ranges_remove(s, stage);
-    s->ranges[stage->slot] = (lls_range){.lo = estimate->lo,
-                                         .hi = estimate->hi,
-                                         .mean = estimate->mean,
-                                         .reduction = reduction,
-                                         .left = LLS_NONE32,
-                                         .right = LLS_NONE32,
-                                         .listed = true};
-    queue->range_root = insert(s, queue->range_root, stage->slot);
-}
-
-void lls_ranges_replace(llmsched_scheduler *s, const lls_stage *from, const lls_stage *to)
-{
-    if (!is_kept(s) || !s->ranges[from->slot].listed)
-        return;
-    const lls_range r = s->ranges[from->slot];
-    const lls_estimate estimate = {r.mean, r.lo, r.hi};
-    lls_ranges_remove(s, from);
-    lls_ranges_put(s, to, &estimate, r.reduction);
-}
+const lls_keeping lls_keeping_ranges = {
+    .bytes = sizeof(range), .before = before, .sum_up = sum_up, .score = score};
 
 /* --- head(U) --------------------------------------------------------------------------- */
 
 /* The first in order that reduces uncertainty; its group is the first with such a stage. */
-static uint32_t first_informative(const llmsched_scheduler *s, uint32_t root)
+static const range *first_informative(const lls_leaf *root)
 {
     for (;;) {
-        const lls_range *r = &s->ranges[root];
-        if (r->left != LLS_NONE32 && s->ranges[r->left].best != LLS_NONE32)
-            root = r->left;
-        else if (r->reduction > 0)
-            return root;
+        if (root->left != NULL && range_of(root->left)->best != NULL)
+            root = root->left;
+        else if (range_of(root)->reduction > 0)
+            return range_of(root);
         else
-            root = r->right;
+            root = root->right;
     }
 }
 
 /* Over all whose lo is at most this: the greatest hi, and the best. */
-static double up_to(const llmsched_scheduler *s, uint32_t root, double lo, uint32_t *best)
+static double up_to(const lls_leaf *root, double lo, range **best)
 {
     double greatest = -INFINITY;
-    *best = LLS_NONE32;
-    while (root != LLS_NONE32) {
-        const lls_range *r = &s->ranges[root];
+    *best = NULL;
+    while (root != NULL) {
+        range *r = range_of(root), *left = range_of(root->left);
         if (r->lo > lo) {
-            root = r->left;
+            root = root->left;
             continue;
         }
         greatest = fmax(greatest, r->hi);
-        *best = better_of(s, *best, own_best(s, root));
-        if (r->left != LLS_NONE32) {
-            greatest = fmax(greatest, s->ranges[r->left].greatest);
-            *best = better_of(s, *best, s->ranges[r->left].best);
+        *best = better_of(*best, own_best(r));
+        if (left != NULL) {
+            greatest = fmax(greatest, left->greatest);
+            *best = better_of(*best, left->best);
         }
-        root = r->right;
+        root = root->right;
     }
     return greatest;
 }
 
-/* The same for all of these, in no order: their first that reduces uncertainty. */
-static uint32_t first_of(const llmsched_view *view)
+const lls_stage *lls_ranges_best(const lls_lane *lane)
 {
-    const llmsched_scheduler *s = view->scheduler;
-    uint32_t first = LLS_NONE32;
-    for (uint32_t i = 0; i < view->only_count; i++) {
-        uint32_t slot = view->only[i];
-        if (own_best(s, slot) != LLS_NONE32 && (first == LLS_NONE32 || before(s, slot, first)))
-            first = slot;
-    }
-    return first;
-}
-
-static double up_to_of(const llmsched_view *view, double lo, uint32_t *best)
-{
-    const llmsched_scheduler *s = view->scheduler;
-    double greatest = -INFINITY;
-    *best = LLS_NONE32;
-    for (uint32_t i = 0; i < view->only_count; i++) {
-        uint32_t slot = view->only[i];
-        if (s->ranges[slot].lo > lo)
-            continue;
-        greatest = fmax(greatest, s->ranges[slot].hi);
-        *best = better_of(s, *best, own_best(s, slot));
-    }
-    return greatest;
-}
-
-const lls_stage *lls_ranges_best(const llmsched_view *view, const lls_queue *queue)
-{
-    const llmsched_scheduler *s = view->scheduler;
-    uint32_t root = queue->range_root, best = LLS_NONE32;
-    if (root == LLS_NONE32 || s->ranges[root].best == LLS_NONE32)
-        return NULL;
-    uint32_t first = view->only != NULL ? first_of(view) : first_informative(s, root);
-    if (first == LLS_NONE32)
+    const lls_leaf *root = lane->kept.root;
+    range *best = NULL;
+    if (root == NULL || range_of(root)->best == NULL)
         return NULL;
     /* The group reaches as far as some range in it does; few steps unless ranges lie like stairs.
      */
-    double reach = s->ranges[first].lo;
+    double reach = first_informative(root)->lo;
     for (;;) {
-        double greatest =
-            view->only != NULL ? up_to_of(view, reach, &best) : up_to(s, root, reach, &best);
+        double greatest = up_to(root, reach, &best);
         if (!(greatest > reach))
-            return s->stages[best];
+            return best->head.stage;
         reach = greatest;
     }
 }

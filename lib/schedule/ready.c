@@ -6,6 +6,8 @@
  */
 #include "schedule/internal.h"
 
+#include <math.h>
+
 /* --- pairing heaps ------------------------------------------------------------------- */
 
 static void add_child(lls_stage *parent, lls_stage *stage)
@@ -76,7 +78,7 @@ static void put_head(lls_stage *stage)
     job->heads = stage;
 }
 
-static void take_head(llmsched_scheduler *s, lls_stage *stage)
+static void take_head(lls_stage *stage)
 {
     if (stage->previous != NULL)
         stage->previous->next = stage->next;
@@ -86,65 +88,82 @@ static void take_head(llmsched_scheduler *s, lls_stage *stage)
         stage->next->previous = stage->previous;
     stage->next = stage->previous = NULL;
     stage->head = false;
-    lls_queue_leave(s, stage);
+    lls_lane_leave(stage);
+}
+
+/* Whether the policy cannot tell them apart but by their numbers; both are of one job. */
+static bool are_alike(const llmsched_scheduler *s, const lls_stage *a, const lls_stage *b)
+{
+    if (a->lane != b->lane)
+        return false;
+    if ((s->policy.flags & LLS_POLICY_AGING) != 0)
+        return a->ready_s == b->ready_s && a->chain_llm_s == b->chain_llm_s;
+    return a->template_stage == b->template_stage;
 }
 
 static lls_stage *head_of(const llmsched_scheduler *s, const lls_stage *stage)
 {
-    lls_stage *head = (s->policy.flags & LLS_POLICY_ALIKE) != 0 ? stage->job->heads : NULL;
-    while (head != NULL &&
-           (head->queue != stage->queue || head->template_stage != stage->template_stage))
+    bool bunches = (s->policy.flags & (LLS_POLICY_ALIKE | LLS_POLICY_AGING)) != 0;
+    lls_stage *head = bunches ? stage->job->heads : NULL;
+    while (head != NULL && !are_alike(s, head, stage))
         head = head->next;
     return head;
 }
 
+static void count_in(lls_lane *lane, uint32_t tasks)
+{
+    lane->ready_stages++;
+    lane->queue->ready_stages++;
+    lls_lane_count(lane, tasks, 0);
+}
+
 void lls_ready_add(llmsched_scheduler *s, lls_stage *stage)
 {
-    lls_queue *queue = s->queues[stage->queue];
     lls_stage *head = head_of(s, stage);
     stage->listed = true;
     stage->child = NULL;
     lls_tenant_join(s, stage->job->tenant);
     stage->job->tenant->ready++;
-    queue->ready_stages++;
-    queue->ready_tasks += stage->ready;
+    count_in(stage->lane, stage->ready);
     if (head != NULL && head->number < stage->number) {
         add_child(head, stage);
         return;
     }
     if (head != NULL) {
-        take_head(s, head);
-        lls_ranges_remove(s, head);
+        take_head(head);
+        lls_keep_remove(head);
         add_child(stage, head);
     }
     put_head(stage); /* its key is known at the next scoring: every event of a job leads to one */
 }
 
 /* The next of its bunch steps forward with the key of the one that goes. */
-static void remove_head(llmsched_scheduler *s, lls_stage *stage)
+static void remove_head(lls_stage *stage)
 {
-    lls_queue *queue = s->queues[stage->queue];
-    bool scored = lls_heap_contains(&queue->ready, stage->slot), unscored = stage->unscored;
+    bool scored = lls_ranking_contains(&stage->lane->ready, stage), unscored = stage->unscored;
+    const lls_ranking *aging = &stage->lane->queue->aging;
+    double until = lls_ranking_contains(aging, stage) ? lls_ranking_key(aging, stage) : INFINITY;
     lls_stage *next = meld_children(stage);
-    take_head(s, stage);
+    take_head(stage);
     if (next == NULL) {
-        lls_ranges_remove(s, stage);
+        lls_keep_remove(stage);
         return;
     }
     put_head(next);
     next->key = stage->key;
-    lls_ranges_replace(s, stage, next);
+    lls_keep_replace(stage, next);
     next->unscored = unscored;
-    queue->unscored += unscored;
+    stage->lane->queue->unscored += unscored;
     if (scored)
-        lls_queue_enter(s, next);
+        lls_lane_enter(next);
+    lls_lane_age(next, until);
 }
 
 static void count_out(llmsched_scheduler *s, lls_stage *stage)
 {
-    lls_queue *queue = s->queues[stage->queue];
-    queue->ready_stages--;
-    queue->ready_tasks -= stage->ready;
+    stage->lane->ready_stages--;
+    stage->lane->queue->ready_stages--;
+    lls_lane_count(stage->lane, 0, stage->ready);
     stage->listed = false;
     stage->job->tenant->ready--;
     lls_tenant_part(s, stage->job->tenant);
@@ -154,7 +173,7 @@ void lls_ready_remove(llmsched_scheduler *s, lls_stage *stage)
 {
     count_out(s, stage);
     if (stage->head) {
-        remove_head(s, stage);
+        remove_head(stage);
         return;
     }
     cut(stage);
@@ -166,6 +185,6 @@ void lls_ready_remove(llmsched_scheduler *s, lls_stage *stage)
 void lls_ready_forget(llmsched_scheduler *s, lls_stage *stage)
 {
     count_out(s, stage);
-    lls_queue_leave(s, stage);
-    lls_ranges_remove(s, stage);
+    lls_lane_leave(stage);
+    lls_keep_remove(stage);
 }

@@ -51,9 +51,10 @@ llmsched_status llmsched_scheduler_create(llmsched_context *context,
     lls_random_seed(&s->random, options.seed);
     lls_map_init(&s->executor_ids, context);
     lls_map_init(&s->queue_models, context);
-    lls_map_init(&s->job_ids, context);
-    lls_map_init(&s->stage_ids, context);
-    lls_map_init(&s->tenant_ids, context);
+    lls_map_init(&s->queue_pools, context);
+    lls_nodes_init(&s->jobs, lls_pool_of(s));
+    lls_nodes_init(&s->stages, lls_pool_of(s));
+    lls_tenants_init(s);
     *scheduler = s;
     return LLMSCHED_OK;
 }
@@ -62,17 +63,11 @@ static void free_tables(llmsched_scheduler *s)
 {
     lls_map_finish(&s->executor_ids);
     lls_map_finish(&s->queue_models);
-    lls_map_finish(&s->job_ids);
-    lls_map_finish(&s->stage_ids);
-    lls_tenants_free(s);
+    lls_map_finish(&s->queue_pools);
+    lls_nodes_finish(&s->jobs);
+    lls_nodes_finish(&s->stages);
     lls_free(s->context, s->executors);
     lls_free(s->context, s->queues);
-    lls_free(s->context, s->jobs);
-    lls_free(s->context, s->free_jobs);
-    lls_free(s->context, s->stages);
-    lls_free(s->context, s->free_stages);
-    lls_free(s->context, s->dirty);
-    lls_free(s->context, s->ranges);
     lls_free(s->context, s->knowledge);
 }
 
@@ -80,10 +75,10 @@ void llmsched_scheduler_destroy(llmsched_scheduler *s)
 {
     if (s == NULL)
         return;
-    for (uint32_t i = 0; i < s->job_slots; i++) {
-        if (s->jobs[i] != NULL)
-            lls_job_remove(s, s->jobs[i]);
-    }
+    lls_node *job = NULL; /* a job's node comes first */
+    while ((job = lls_nodes_any(&s->jobs)) != NULL)
+        lls_job_remove(s, (lls_job *)(void *)job);
+    lls_tenants_free(s);
     for (uint32_t i = 0; i < s->knowledge_count; i++) {
         if (s->knowledge[i].profile != NULL)
             lls_knowledge_close(s, &s->knowledge[i]);
@@ -111,10 +106,18 @@ llmsched_status llmsched_scheduler_get_stats(const llmsched_scheduler *s,
         ready += s->queues[i]->ready_tasks;
     llmsched_scheduler_stats now = {.size = sizeof now,
                                     .executors = s->executor_count,
-                                    .jobs = s->job_count,
+                                    .jobs = s->jobs.count,
                                     .ready = ready,
                                     .running = s->running_tasks,
                                     .events = s->events,
                                     .decisions = s->decisions};
     return lls_sized_out(stats, &now, sizeof now, sizeof now, "llmsched_scheduler_stats", err);
+}
+
+llmsched_status llmsched_scheduler_get_tenant(const llmsched_scheduler *s, uint64_t tenant,
+                                              llmsched_tenant_view *account, llmsched_error *err)
+{
+    if (s == NULL || account == NULL)
+        return lls_fail(err, LLMSCHED_ERROR_INVALID, "scheduler and account must not be NULL");
+    return lls_tenant_read(s, tenant, account, err);
 }

@@ -53,40 +53,27 @@ llmsched_status llmsched_view_queue(const llmsched_view *view, uint32_t queue,
                                .model = q->model,
                                .capacity = q->capacity,
                                .running = q->running,
-                               .ready = view->only != NULL ? view->only_count : q->ready_stages};
+                               .ready =
+                                   view->lane != NULL ? view->lane->ready_stages : q->ready_stages};
     return lls_sized_out(info, &now, sizeof now, sizeof now, "llmsched_queue_view", view->err);
 }
 
-static llmsched_status put_stage(const llmsched_view *view, uint32_t slot, uint64_t *job,
+static llmsched_status put_stage(const llmsched_view *view, const lls_stage *found, uint64_t *job,
                                  uint32_t *stage)
 {
     if (job == NULL || stage == NULL)
         return no_output(view);
-    const lls_stage *found = view->scheduler->stages[slot];
+    if (found == NULL)
+        return LLMSCHED_NONE;
     *job = found->job->id;
     *stage = found->number;
     return LLMSCHED_OK;
 }
 
-/* The stage of least key among those that may be seen. */
-static uint32_t least_of(const llmsched_view *view, const lls_queue *queue)
-{
-    uint32_t least = view->only_count > 0 ? view->only[0] : LLS_NONE32;
-    for (uint32_t i = 1; i < view->only_count; i++) {
-        if (queue->ready.compare(queue->ready.user, view->only[i], least) < 0)
-            least = view->only[i];
-    }
-    return least;
-}
-
 llmsched_status llmsched_view_head(const llmsched_view *view, uint32_t queue, uint64_t *job,
                                    uint32_t *stage)
 {
-    const lls_queue *q = queue_of(view, queue);
-    if (q == NULL)
-        return no_queue(view, queue);
-    uint32_t slot = view->only != NULL ? least_of(view, q) : lls_heap_top(&q->ready);
-    return slot == LLS_NONE32 ? LLMSCHED_NONE : put_stage(view, slot, job, stage);
+    return llmsched_view_ready(view, queue, 0, job, stage);
 }
 
 llmsched_status llmsched_view_ready(const llmsched_view *view, uint32_t queue, uint32_t i,
@@ -95,9 +82,7 @@ llmsched_status llmsched_view_ready(const llmsched_view *view, uint32_t queue, u
     const lls_queue *q = queue_of(view, queue);
     if (q == NULL)
         return no_queue(view, queue);
-    if (i >= (view->only != NULL ? view->only_count : q->ready.count))
-        return LLMSCHED_NONE;
-    return put_stage(view, view->only != NULL ? view->only[i] : q->ready.items[i], job, stage);
+    return put_stage(view, lls_ranking_at(&lls_lane_seen(view, q)->ready, i), job, stage);
 }
 
 llmsched_status llmsched_view_freed(const llmsched_view *view, uint32_t queue, uint32_t i,
@@ -142,7 +127,7 @@ llmsched_status llmsched_view_job(const llmsched_view *view, uint64_t id, llmsch
 
 uint32_t llmsched_view_job_count(const llmsched_view *view)
 {
-    return view->scheduler->job_count;
+    return view->scheduler->jobs.count;
 }
 
 /* Nothing is known of what the template lacks. */
@@ -185,18 +170,7 @@ llmsched_status llmsched_view_executor_at(const llmsched_view *view, uint32_t qu
 llmsched_status llmsched_view_tenant(const llmsched_view *view, uint64_t id,
                                      llmsched_tenant_view *info)
 {
-    uint32_t slot = lls_map_get_u64(&view->scheduler->tenant_ids, id);
-    const lls_tenant *t = slot != LLS_NONE32 ? view->scheduler->tenants[slot] : NULL;
-    if (t == NULL || t->jobs == 0)
-        return LLMSCHED_NONE;
-    llmsched_tenant_view now = {.size = sizeof now,
-                                .jobs = t->jobs,
-                                .ready = t->ready,
-                                .running = t->running,
-                                .weight = t->weight,
-                                .tag_s = t->tag,
-                                .service_s = t->service};
-    return lls_sized_out(info, &now, sizeof now, sizeof now, "llmsched_tenant_view", view->err);
+    return lls_tenant_read(view->scheduler, id, info, view->err);
 }
 
 llmsched_status llmsched_view_stage(const llmsched_view *view, uint64_t job, uint32_t stage,
@@ -211,9 +185,9 @@ llmsched_status llmsched_view_stage(const llmsched_view *view, uint64_t job, uin
     llmsched_stage_view now = {.size = sizeof now,
                                .kind = found->kind,
                                .name = found->name,
-                               .model = found->queue != LLS_NONE32 ? s->queues[found->queue]->model
-                                                                   : NULL,
-                               .queue = found->queue,
+                               .model = found->lane != NULL ? found->lane->queue->model : NULL,
+                               .queue =
+                                   found->lane != NULL ? found->lane->queue->number : LLS_NONE32,
                                .template_stage = found->template_stage,
                                .tasks = found->task_count,
                                .ready = found->waiting == 0 ? found->ready : 0,

@@ -59,6 +59,8 @@ class Stage:
         self.id = fields["id"]
         self.kind = fields["kind"]
         self.model = fields.get("model")
+        self.name = fields["name"]
+        self.pool = fields.get("pool")
         self.samples = fields.get("samples", 1)
         self.parent_ids = fields["parents"]
         self.prompt = fields.get("prompt_tokens", 0)
@@ -100,7 +102,11 @@ class Simulation:
         self.jobs = [Job(i, j, cluster) for i, j in enumerate(jobs)]
         self.serial = cluster.get("prefill") == "serial"
         self.on_engine = [[] for _ in cluster["engines"]]
-        self.on_slot = [None] * cluster["tool_slots"]
+        pools = cluster.get("tool_pools", [])
+        self.pool_of_slot = [None] * cluster["tool_slots"] + [p["name"] for p in pools
+                                                              for _ in range(p["slots"])]
+        self.pool_of_tool = {t: p["name"] for p in reversed(pools) for t in p.get("tools", [])}
+        self.on_slot = [None] * len(self.pool_of_slot)
         self.now = 0.0
 
     def rate(self, engine):
@@ -155,7 +161,9 @@ class Simulation:
     def room(self, task):
         """The place where a task would start, or None."""
         if task.tool:
-            free = [i for i, t in enumerate(self.on_slot) if t is None]
+            pool = task.stage.pool or self.pool_of_tool.get(task.stage.name)
+            free = [i for i, t in enumerate(self.on_slot)
+                    if t is None and self.pool_of_slot[i] == pool]
             return free[0] if free else None
         places = [(len(self.on_engine[i]), i) for i, e in enumerate(self.cluster["engines"])
                   if e.get("model") == task.model and len(self.on_engine[i]) < e["max_batch"]]

@@ -60,6 +60,17 @@ def policies():
     return [line.split()[0] for line in run_well("--policies").stdout.splitlines()]
 
 
+# Beside the built-in policies: every predictor, option and wrapping that may decide otherwise.
+VARIANTS = ["llmsched:epsilon=0", "llmsched:epsilon=0.5,r=1", "llmsched:network=off",
+            "llmsched:locality=on,long=150", "gittins:predictor=network",
+            "gittins:predictor=tree,alpha=0.2", "gittins:predictor=history",
+            "gittins:locality=on,long=150", "plas:first=0.5,levels=3,beta=1,long=150", "plas:scope=engine",
+           
+            "atlas:first=0.5,step=0.5", "fair-share/fcfs", "fair-share/fair", "fair-share/srtf",
+            "fair-share/plas:beta=1", "fair-share/llmsched:epsilon=0.5",
+            "fair-share/gittins:predictor=network", "fair-share/gittins:predictor=tree"]
+
+
 def random_cluster(rng):
     models = ["A", "B"][:rng.choice([1, 1, 2])]
     engines = [{"model": m, "max_batch": rng.randint(1, 4)} for m in models]
@@ -74,6 +85,27 @@ def random_cluster(rng):
     if rng.random() < 0.5:
         cluster["prefill"] = rng.choice(["serial", "stretched"])
     return cluster
+
+
+def with_pools(rng, cluster, jobs):
+    """The same with tool slots in pools, to which stages go by their names or as they say."""
+    cluster = dict(cluster, tool_pools=[{"name": "p", "slots": rng.randint(1, 2), "tools": ["a"]},
+                                        {"name": "q", "slots": 1}],
+                   tool_slots=rng.choice([1, 1, 2]))
+    stages = []
+    for job in jobs:
+        stages.append([dict(s, pool=rng.choice("pq")) if s["kind"] == "tool" and rng.random() < 0.4
+                       else s for s in job["stages"]])
+    return cluster, [dict(j, stages=s) for j, s in zip(jobs, stages)]
+
+
+def pool_of(cluster, stage):
+    """Name of the pool that a tool runs in, or None."""
+    for pool in cluster.get("tool_pools", []):
+        if stage.get("pool") == pool["name"] or ("pool" not in stage and
+                                                 stage["name"] in pool.get("tools", [])):
+            return pool["name"]
+    return None
 
 
 def random_stage(rng, number, models, tidy):
@@ -109,6 +141,28 @@ def random_workload(rng, count=12):
     return cluster, jobs
 
 
+def check_attempts(cluster, jobs, tasks, completions):
+    """As check_schedule() where attempts may fail or be lost: those that finished are a possible
+    schedule, and each task is tried again only after its last attempt, with room for all."""
+    attempts, places = {}, {}
+    for t in tasks:
+        attempts.setdefault((t["job_index"], t["stage"], t["task"]), []).append(t)
+        places.setdefault(t["executor"], []).append(t)
+    for tried in attempts.values():
+        for before, after in zip(tried, tried[1:]):
+            assert before["ended"] in ("failed", "stopped"), "a finished task was started again"
+            assert after["start_s"] >= before["end_s"] - TIE, "a task runs twice at once"
+        assert "ended" not in tried[-1], "a task was given up"
+    check_schedule(cluster, jobs, [t for t in tasks if "ended" not in t], completions)
+    for executor, held in places.items():
+        engines = cluster["engines"]
+        check_capacity(held, engines[executor]["max_batch"] if executor < len(engines) else 1)
+        for end in {t["end_s"] for t in held if t.get("ended") == "stopped"}:
+            for t in held:
+                assert not t["start_s"] < end - TIE < end + TIE < t["end_s"], \
+                    "a task outlived its executor"
+
+
 def check_schedule(cluster, jobs, tasks, completions):
     """Raises unless the schedule was possible: each task once, parents first, room for all."""
     engines = cluster["engines"]
@@ -136,7 +190,10 @@ def check_schedule(cluster, jobs, tasks, completions):
             assert wanted is None or served is None or wanted == served, "the wrong model"
         else:
             slot = t["executor"] - len(engines)
-            assert 0 <= slot < cluster["tool_slots"], "no such slot"
+            slots = [None] * cluster["tool_slots"] + [p["name"] for p in cluster.get("tool_pools", [])
+                                                      for _ in range(p["slots"])]
+            assert 0 <= slot < len(slots), "no such slot"
+            assert slots[slot] == pool_of(cluster, stage), "a slot of another pool"
             took = t["end_s"] - t["start_s"]
             assert abs(took - stage["duration_s"]) <= 3e-9, "a tool task of another length"
         places.setdefault(t["executor"], []).append(t)

@@ -100,6 +100,42 @@ def the_good_files_are_good(s):
 
 
 @with_setting
+def bad_pools_and_tenants(s):
+    pool = {"name": "p", "slots": 1, "tools": ["b"]}
+    for pools in (5, [5], [{}], [dict(pool, slots=0)], [dict(pool, slots=None)], [dict(pool, name=1)],
+                  [dict(pool, tools="b")], [dict(pool, tools=[1])], [pool, pool],
+                  [dict(pool, slots=1000000)]):
+        support.write_json(s.cluster, dict(CLUSTER, tool_pools=pools))
+        s.refuse_simulate(["c.json", "expected"])
+    for key, value in (("tool_price", 0), ("tool_price", -1), ("tool_price", "x")):
+        support.write_json(s.cluster, dict(CLUSTER, **{key: value}))
+        s.refuse_simulate(["c.json", key])
+    for value in (-0.1, 1.1, "x"):
+        support.write_json(s.cluster, dict(CLUSTER, prefix_reuse=value))
+        s.refuse_simulate(["c.json", "prefix_reuse"])
+    support.write_json(s.cluster, changed(CLUSTER, ("engines", 0, "price"), 0))
+    s.refuse_simulate(["c.json", "price"])
+    support.write_json(s.cluster, dict(CLUSTER, tool_pools=[pool], tool_slots=0))
+    support.run_well(*s.simulate())
+    os.remove(s.out)
+    os.remove(s.tasks)
+    for key, value in (("tenant", 5), ("tenant", None), ("weight", 0), ("weight", -1), ("weight", "x")):
+        support.write_lines(s.jobs, [dict(JOB, **{key: value})])
+        s.refuse_simulate(["j.jsonl:1", key])
+    for value in ("nobody", 5, None):
+        support.write_lines(s.jobs, [changed(JOB, ("stages", 1, "pool"), value)])
+        s.refuse_simulate(["j.jsonl:1", "pool"])
+
+
+@with_setting
+def bad_faults(s):
+    for text in ("", "fail", "fail=", "fail=x", "fail=-1", "fail=0.95", "fail=nan", "fail=0.5,", "fail=0.1 ",
+                 "fail=0.5,runaway=0.5,timeout=1", "runaway=0.1", "timeout=5", "up=5", "down=5",
+                 "up=5,down=0", "seed=-1", "wear=0.1", "fail=0.1,fail"):
+        expect_refusal(s.simulate("--faults", text), ["--faults"], (s.out, s.tasks))
+
+
+@with_setting
 def bad_values_in_jobs(s):
     cases = [(("arrival_s",), -1), (("arrival_s",), None), (("arrival_s",), "soon"),
              (("arrival_s",), GONE), (("job",), 5), (("job",), GONE), (("app",), None),
@@ -347,7 +383,7 @@ def help_everywhere():
 
 
 if __name__ == "__main__":
-    sys.exit(support.main([the_good_files_are_good, bad_values_in_jobs, bad_text_in_jobs,
+    sys.exit(support.main([the_good_files_are_good, bad_values_in_jobs, bad_faults, bad_pools_and_tenants, bad_text_in_jobs,
                            bad_clusters, lines_of_documents, keys_given_twice,
                            deep_and_long_texts, files_that_cannot_be_read,
                            endless_input, outputs_that_cannot_be_written, bad_runs, bad_queries,

@@ -54,6 +54,48 @@ def a_larger_workload_agrees():
             compare_with_twin(seed, folder, cluster, jobs)
 
 
+def pools_of_tools_agree():
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in support.seeds(60):
+            rng = support.generator(500 + seed)
+            cluster, jobs = support.with_pools(rng, *support.random_workload(rng))
+            compare_with_twin(seed, folder, cluster, jobs)
+            # Prices change no completion time of the cross-check policies.
+            priced = dict(cluster, tool_price=0.1,
+                          engines=[dict(e, price=2.5) for e in cluster["engines"]])
+            assert simulate(folder, priced, jobs, "fcfs") == simulate(folder, cluster, jobs, "fcfs")
+        rng = support.generator(1)
+        cluster, jobs = support.with_pools(rng, *support.random_workload(rng, 25))
+        for policy in support.policies() + support.VARIANTS:
+            out, tasks = simulate(folder, cluster, jobs, policy)
+            support.check_schedule(cluster, jobs, tasks, [o["completion_s"] for o in out])
+
+
+def prompts_are_reused_where_the_last_call_ran():
+    """Two engines of one place; a second job holds the first one, so a call may have to move."""
+    cluster = {"engines": [{"max_batch": 1}, {"max_batch": 1}], "tool_slots": 1, "tau": [[1, 0.01]],
+               "prefill_s_per_token": 0.001, "prefix_reuse": 0.5}
+
+    def llm(name, parents, prompt, output):
+        return {"id": name, "name": "a", "kind": "llm", "parents": parents, "prompt_tokens": prompt,
+                "output_tokens": output}
+
+    chain = [llm("p", [], 3000, 100), llm("q", ["p"], 4000, 100), llm("r", ["q"], 100, 100)]
+    jobs = [{"job": "j0", "app": "x", "arrival_s": 0.0, "sjf_mean_s": 1, "stages": chain}]
+    with tempfile.TemporaryDirectory() as folder:
+        out, _ = simulate(folder, cluster, jobs, "gittins")
+        # 3 + 1; of 4,000 tokens 3,100 may be held; of 100 all.
+        assert close(out[0]["completion_s"], 4.0 + (4.0 - 0.5 * 3.1 + 1) + (0.1 - 0.05 + 1))
+        out, _ = simulate(folder, dict(cluster, prefix_reuse=0), jobs, "gittins")
+        assert close(out[0]["completion_s"], 4.0 + 5.0 + 1.1)
+        # The call q goes to engine 0, which is free, unless it is told where p ran.
+        jobs = [dict(jobs[0], job="j1", arrival_s=0.0, stages=[llm("h", [], 0, 350)]), jobs[0]]
+        for policy, engine, prompt in (("gittins", 0, 4.0), ("gittins:locality=on", 1, 4.0 - 1.55)):
+            out, tasks = simulate(folder, cluster, jobs, policy)
+            q = next(t for t in tasks if t["stage"] == "q")
+            assert q["executor"] == engine and close(q["end_s"] - q["start_s"], prompt + 1.0), policy
+
+
 def both_prefill_rules_differ():
     """So that the agreement above is not that of a rule never used."""
     rng = support.generator(7)
@@ -150,7 +192,8 @@ def vectors_agree():
 
 
 if __name__ == "__main__":
-    sys.exit(support.main([random_workloads_agree, a_larger_workload_agrees,
+    sys.exit(support.main([random_workloads_agree, pools_of_tools_agree,
+                           prompts_are_reused_where_the_last_call_ran, a_larger_workload_agrees,
                            both_prefill_rules_differ, every_policy_makes_possible_schedules,
                            the_checker_finds_faults, policies_see_no_list_positions,
                            vectors_agree]))

@@ -12,6 +12,7 @@
 struct sized {
     uint64_t calls; /* for new or larger blocks */
     uint64_t bytes;
+    uint64_t most_moved; /* of a block that was made larger */
 };
 
 /* Before each block lies its size. */
@@ -24,6 +25,8 @@ static inline void *sized_reallocate(void *user, void *ptr, size_t bytes)
     size_t before = old != NULL ? *(size_t *)(void *)old : 0;
     char *block = realloc(old, SIZED_HEAD + bytes);
     s->calls++;
+    if (before > s->most_moved)
+        s->most_moved = before;
     if (block == NULL)
         return NULL;
     *(size_t *)(void *)block = bytes;

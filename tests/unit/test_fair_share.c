@@ -347,6 +347,43 @@ static void test_idling_saves_nothing(void **state)
     llmsched_scheduler_destroy(w.scheduler);
 }
 
+/* What is charged at a start and settled at the end, as the caller reads it. */
+static void test_accounts(void **state)
+{
+    (void)state;
+    struct share_world w;
+    uint64_t first[TENANTS + 1] = {0, 100000, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+    llmsched_tenant_view account = {.size = sizeof account, .tag_s = -1};
+    llmsched_error err = {0};
+    uint32_t ended = 0;
+    open_world(&w, "fcfs", 3);
+    w.tenants = 2;
+    w.weight[0] = 2;
+    w.weight[1] = w.scale[0] = w.scale[1] = 1;
+    add_executor(&w, 0, 1, 3);
+    assert_status(LLMSCHED_NONE, llmsched_scheduler_get_tenant(w.scheduler, 0, &account, &err),
+                  err);
+    assert_double_equal(account.tag_s, -1, 0);
+    add_job(&w, 0, 0);
+    reveal(&w, 0, 0, 0, 2);
+    assert_int_equal(start_all(&w, first), 1);
+    assert_ok(llmsched_scheduler_get_tenant(w.scheduler, 0, &account, &err), err);
+    assert_true(account.jobs == 1 && account.ready == 1 && account.running == 1);
+    assert_double_equal(account.tag_s, 3.0 / 2, 1e-12);
+    assert_true(serve(&w, &ended));
+    assert_ok(llmsched_scheduler_get_tenant(w.scheduler, 0, &account, &err), err);
+    assert_double_equal(account.service_s, w.served[0], 1e-9);
+    assert_double_equal(account.tag_s, w.served[0] / 2, 1e-9);
+    assert_status(LLMSCHED_ERROR_INVALID, llmsched_scheduler_get_tenant(NULL, 0, &account, &err),
+                  err);
+    assert_status(LLMSCHED_ERROR_INVALID, llmsched_scheduler_get_tenant(w.scheduler, 0, NULL, &err),
+                  err);
+    account.size = 1;
+    assert_status(LLMSCHED_ERROR_VERSION,
+                  llmsched_scheduler_get_tenant(w.scheduler, 0, &account, &err), err);
+    llmsched_scheduler_destroy(w.scheduler);
+}
+
 static void test_specifications(void **state)
 {
     (void)state;
@@ -360,6 +397,8 @@ static void test_specifications(void **state)
                {"fair-share/fair-share/fcfs", LLMSCHED_ERROR_INVALID},
                {"fair-share:policy=fcfs", LLMSCHED_ERROR_INVALID},
                {"fair-share/gittins:beta=1", LLMSCHED_ERROR_INVALID},
+               {"plas:scope=program", LLMSCHED_ERROR_INVALID},
+               {"atlas:scope=engine", LLMSCHED_ERROR_INVALID},
                {"fcfs/fcfs", LLMSCHED_ERROR_INVALID}};
     llmsched_error err = {0};
     for (uint32_t i = 0; i < LLS_COUNT(good) + LLS_COUNT(bad); i++) {
@@ -381,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_splitting_gains_nothing),
         cmocka_unit_test(test_cheap_jobs_are_not_held_up),
         cmocka_unit_test(test_idling_saves_nothing),
+        cmocka_unit_test(test_accounts),
         cmocka_unit_test(test_specifications),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

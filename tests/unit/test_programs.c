@@ -147,6 +147,54 @@ static void test_chains_and_sums(void **state)
     }
 }
 
+static void call_model(uint64_t job, uint32_t stage, const char *model)
+{
+    llmsched_revealed_stage info = {
+        .size = sizeof info, .kind = LLMSCHED_STAGE_LLM, .name = "call", .model = model};
+    post((llmsched_event){
+        .type = LLMSCHED_EVENT_STAGE_REVEALED, .job = job, .stage = stage, .stage_info = &info});
+}
+
+/* Program 1 was served 5 s by one model; its call to the other was ready first. Who counts all
+ * engines lets program 2 go first, who counts each model's alone does not. On the first model
+ * both do. */
+static void test_accounts_of_each_model(void **state)
+{
+    (void)state;
+    for (uint32_t each = 0; each < 2; each++) {
+        static const char *const models[] = {"a", "b"};
+        open_with(each ? "plas:scope=engine" : "plas", NULL);
+        for (uint32_t m = 0; m < 2; m++) {
+            llmsched_executor info = {
+                .size = sizeof info, .kind = LLMSCHED_STAGE_LLM, .model = models[m], .capacity = 1};
+            post((llmsched_event){
+                .type = LLMSCHED_EVENT_EXECUTOR_UP, .executor = 5 + m, .executor_info = &info});
+        }
+        arrive(1, NULL);
+        call_model(1, 0, "a");
+        assert_int_equal(expect(1, 0), 5);
+        arrive(3, NULL);
+        call_model(3, 0, "b");
+        assert_int_equal(expect(3, 0), 6);
+        now = 5;
+        finish(1, 0);
+        call_model(1, 1, "b");
+        call_model(3, 1, "a");
+        assert_int_equal(expect(3, 1), 5);
+        now = 5.5;
+        arrive(2, NULL);
+        call_model(1, 2, "a");
+        now = 5.6;
+        call_model(2, 0, "b");
+        call_model(2, 1, "a");
+        finish(3, 0);
+        assert_int_equal(each ? expect(1, 1) : expect(2, 0), 6);
+        finish(3, 1);
+        assert_int_equal(expect(2, 1), 5);
+        llmsched_scheduler_destroy(scheduler);
+    }
+}
+
 /* Served 2 s, it has waited long enough after 16 s more: beta is 8. */
 static void test_waiting_long_puts_first(void **state)
 {
@@ -380,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_least_served_program_first),
         cmocka_unit_test(test_inside_a_level_first_come),
         cmocka_unit_test(test_chains_and_sums),
+        cmocka_unit_test(test_accounts_of_each_model),
         cmocka_unit_test(test_waiting_long_puts_first),
         cmocka_unit_test(test_argus_prefers_the_longest_way),
         cmocka_unit_test(test_carbyne_gives_up_what_is_ahead),

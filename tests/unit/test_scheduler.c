@@ -563,7 +563,8 @@ static llmsched_status scenario(llmsched_context *c, llmsched_error *err)
     llmsched_status status = llmsched_scheduler_create(c, &options, &s, err);
     if (status == LLMSCHED_OK)
         status = up(s, 1, LLMSCHED_STAGE_LLM, NULL, 1, 0, err);
-    for (uint64_t j = 0; status == LLMSCHED_OK && j < 3; j++) {
+    /* As many as let every table grow, and the pool's slabs too. */
+    for (uint64_t j = 0; status == LLMSCHED_OK && j < 20; j++) {
         status = arrive_of_tenant(s, j, err);
         if (status == LLMSCHED_OK)
             status = reveal(s, j, 0, LLMSCHED_STAGE_LLM, 2, NULL, 0, 0, err);

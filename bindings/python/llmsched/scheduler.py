@@ -126,6 +126,13 @@ class Scheduler(Handle):
         call(lib.llmsched_scheduler_get_stats, self._ptr, info)
         return Stats(info.executors, info.jobs, info.ready, info.running, info.events, info.decisions)
 
+    def tenant(self, tenant):
+        """A tenant's account, or None when it has no job."""
+        info = new(c.llmsched_tenant_view)
+        if call(lib.llmsched_scheduler_get_tenant, self._ptr, tenant, info) == c.LLMSCHED_NONE:
+            return None
+        return policies.TenantView(info.jobs, info.ready, info.running, info.weight, info.tag_s, info.service_s)
+
 
 def _executor(kind, capacity, model, curve, price):
     batch = numbers((point[0] for point in curve), ctypes.c_double)

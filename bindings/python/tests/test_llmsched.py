@@ -436,6 +436,8 @@ class SchedulerTest(unittest.TestCase):
             scheduler.job_arrived(0.0, 1, tenant=3, weight=4.0)
             scheduler.stage_revealed(0.0, 1, 0, Kind.LLM, "answer")
             self.assertEqual(scheduler.next(0.0).job, 1)
+            self.assertIsNone(scheduler.tenant(5))
+            self.assertEqual((scheduler.tenant(3).running, scheduler.tenant(3).tag_s), (1, 2.5 / 4))
         executors, executor, none, tenant, nobody = seen[0]
         self.assertEqual((executors, none, nobody), ([7], None, None))
         self.assertEqual(executor, llmsched.ExecutorView(0, 2, 0, 2.5))

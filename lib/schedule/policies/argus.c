@@ -27,7 +27,7 @@ static llmsched_status create(llmsched_context *context, const char *options,
                               llmsched_policy *policy, llmsched_error *err)
 {
     LLS_UNUSED(context);
-    *policy = (llmsched_policy){.size = sizeof *policy, .key = key};
+    *policy = (llmsched_policy){.size = sizeof *policy, .flags = LLS_POLICY_ALIKE, .key = key};
     return lls_policy_options("argus", options, NULL, 0, err);
 }
 

@@ -11,6 +11,9 @@
  * the thresholds is. The paper counts decode steps (step=0.0112 on a 70B model), which puts nearly
  * every program that has made a call into the last level; a second orders better. Calls are not
  * preempted, so a call that waits has been served nothing itself.
+ *
+ * With scope=engine an account is kept for each model, as engines do that schedule for themselves:
+ * what a program was served elsewhere is not known, nor how long it waited there.
  */
 #include "schedule/internal.h"
 
@@ -23,9 +26,7 @@ static const double LEVEL_APART = 68719476736.0;
 typedef struct state {
     llmsched_context *context;
     bool chain; /* ATLAS */
-    double levels, first, beta, step, long_prompt;
-    double *promotions; /* per queue: when the first of its keys grows old; INFINITY: none does */
-    uint32_t promotion_capacity, promotion_count;
+    double levels, first, beta, step, long_prompt, scope;
 } state;
 
 static double level_of(const state *p, double service_s)
@@ -38,98 +39,42 @@ static double level_of(const state *p, double service_s)
     return level;
 }
 
-/* The key by what is known now, and when the call will be put first. */
-static llmsched_status look(const state *p, const llmsched_view *view, uint64_t id, uint32_t number,
-                            llmsched_stage_view *stage, llmsched_job_view *job, double *key,
-                            double *promotion_s)
+enum { SCOPE_ALL = 1, SCOPE_ENGINE };
+static const char *const scopes[] = {"all", "engine"};
+
+/* What the program's finished calls to a queue's engines were served. */
+static double served_in(const llmsched_view *view, uint64_t id, uint32_t queue)
 {
-    llmsched_status status = llmsched_view_stage(view, id, number, stage);
-    if (status == LLMSCHED_OK)
-        status = llmsched_view_job(view, id, job);
-    if (status != LLMSCHED_OK)
-        return status;
-    double served = p->chain ? stage->chain_llm_s : job->done_llm_s;
-    *promotion_s = stage->ready_s + p->beta * fmax(p->step, job->done_llm_s) - job->waited_llm_s;
-    bool first = *promotion_s <= llmsched_view_now(view);
-    *key = (first ? 0 : level_of(p, served)) * LEVEL_APART +
-           fmin(fmax(stage->ready_s, 0), LEVEL_APART);
-    return LLMSCHED_OK;
+    double sum = 0;
+    const lls_job *job = lls_job_find(view->scheduler, id);
+    for (const lls_stage *at = job->stages; at != NULL; at = at->next_of_job)
+        sum += at->lane != NULL && at->lane->queue->number == queue ? at->work_s : 0;
+    return sum;
 }
 
-/* Keeps when the queue has to be looked through. */
-static bool note_promotion(state *p, uint32_t queue, double time_s)
-{
-    if (!lls_grow(p->context, (void **)&p->promotions, &p->promotion_capacity, (size_t)queue + 1,
-                  sizeof *p->promotions))
-        return false;
-    while (p->promotion_count <= queue)
-        p->promotions[p->promotion_count++] = INFINITY;
-    p->promotions[queue] = fmin(p->promotions[queue], time_s);
-    return true;
-}
-
-static llmsched_status key(void *user, const llmsched_view *view, uint64_t job, uint32_t stage,
+static llmsched_status key(void *user, const llmsched_view *view, uint64_t id, uint32_t number,
                            double *ret)
 {
-    state *p = user;
-    llmsched_stage_view at = {.size = sizeof at};
-    llmsched_job_view info = {.size = sizeof info};
-    double promotion_s = 0;
-    llmsched_status status = look(p, view, job, stage, &at, &info, ret, &promotion_s);
-    if (status == LLMSCHED_OK && *ret >= LEVEL_APART && !note_promotion(p, at.queue, promotion_s))
-        return LLMSCHED_ERROR_MEMORY;
-    return status;
-}
-
-/* What a ready stage is compared by. */
-typedef struct rank {
-    double key, arrival_s;
-    uint64_t job;
-    uint32_t stage;
-} rank;
-
-static bool before(const rank *a, const rank *b)
-{
-    if (a->key != b->key)
-        return a->key < b->key;
-    if (a->arrival_s != b->arrival_s)
-        return a->arrival_s < b->arrival_s;
-    return a->job != b->job ? a->job < b->job : a->stage < b->stage;
-}
-
-/* The least key of all as they are now. */
-static llmsched_status look_through(state *p, const llmsched_view *view, uint32_t queue, rank *best)
-{
-    rank r = {0};
-    double next = INFINITY;
-    for (uint32_t i = 0; llmsched_view_ready(view, queue, i, &r.job, &r.stage) == LLMSCHED_OK;
-         i++) {
-        llmsched_stage_view at = {.size = sizeof at};
-        llmsched_job_view info = {.size = sizeof info};
-        double promotion_s = 0;
-        llmsched_status status = look(p, view, r.job, r.stage, &at, &info, &r.key, &promotion_s);
-        if (status != LLMSCHED_OK)
-            return status;
-        r.arrival_s = info.arrival_s;
-        next = fmin(next, promotion_s);
-        if (i == 0 || before(&r, best))
-            *best = r;
+    const state *p = user;
+    llmsched_stage_view stage = {.size = sizeof stage};
+    llmsched_job_view job = {.size = sizeof job};
+    llmsched_status status = llmsched_view_stage(view, id, number, &stage);
+    if (status == LLMSCHED_OK)
+        status = llmsched_view_job(view, id, &job);
+    if (status != LLMSCHED_OK)
+        return status;
+    double served = p->chain ? stage.chain_llm_s : job.done_llm_s;
+    double attained = job.done_llm_s, waited = job.waited_llm_s;
+    if (p->scope > SCOPE_ALL) {
+        served = attained = served_in(view, id, stage.queue);
+        waited = 0;
     }
-    p->promotions[queue] = next;
+    double promotion_s = stage.ready_s + p->beta * fmax(p->step, attained) - waited;
+    double level = promotion_s <= llmsched_view_now(view) ? 0 : level_of(p, served);
+    *ret = level * LEVEL_APART + fmin(fmax(stage.ready_s, 0), LEVEL_APART);
+    if (level > 0)
+        *view->until = promotion_s;
     return LLMSCHED_OK;
-}
-
-static llmsched_status choose(void *user, const llmsched_view *view, uint32_t queue,
-                              llmsched_choice *choice)
-{
-    state *p = user;
-    rank best = {0};
-    if (queue >= p->promotion_count || llmsched_view_now(view) < p->promotions[queue])
-        return llmsched_view_head(view, queue, &choice->job, &choice->stage);
-    llmsched_status status = look_through(p, view, queue, &best);
-    choice->job = best.job;
-    choice->stage = best.stage;
-    return status;
 }
 
 static llmsched_status place(void *user, const llmsched_view *view, uint64_t job, uint32_t stage,
@@ -143,7 +88,6 @@ static void release(void *user)
 {
     state *p = user;
     llmsched_context *context = p->context;
-    lls_free(context, p->promotions);
     lls_free(context, p);
     lls_context_release(context);
 }
@@ -151,14 +95,23 @@ static void release(void *user)
 static llmsched_status create(llmsched_context *context, const char *name, bool chain,
                               const char *text, llmsched_policy *policy, llmsched_error *err)
 {
-    state read = {
-        .chain = chain, .levels = 7, .first = 2, .beta = 8, .step = 1, .long_prompt = 2048};
-    const lls_policy_option options[] = {{"levels", 1, 60, &read.levels, NULL},
+    state read = {.chain = chain,
+                  .levels = 7,
+                  .first = 2,
+                  .beta = 8,
+                  .step = 1,
+                  .long_prompt = 2048,
+                  .scope = SCOPE_ALL};
+    /* Chains run over all engines: atlas has no such scope. */
+    const lls_policy_option options[] = {{"scope", SCOPE_ALL, SCOPE_ENGINE, &read.scope, scopes},
+                                         {"levels", 1, 60, &read.levels, NULL},
                                          {"first", 1e-6, 1e9, &read.first, NULL},
                                          {"beta", 1e-6, 1e9, &read.beta, NULL},
                                          {"step", 1e-6, 1e6, &read.step, NULL},
                                          {"long", 0, 1e12, &read.long_prompt, NULL}};
-    llmsched_status status = lls_policy_options(name, text, options, LLS_COUNT(options), err);
+    uint32_t skip = chain ? 1 : 0;
+    llmsched_status status =
+        lls_policy_options(name, text, options + skip, LLS_COUNT(options) - skip, err);
     if (status != LLMSCHED_OK)
         return status;
     state *p = lls_calloc(context, 1, sizeof *p);
@@ -167,9 +120,9 @@ static llmsched_status create(llmsched_context *context, const char *name, bool 
     *p = read;
     p->context = lls_context_retain(context);
     *policy = (llmsched_policy){.size = sizeof *policy,
+                                .flags = LLS_POLICY_AGING,
                                 .user = p,
                                 .key = key,
-                                .choose = choose,
                                 .release = release,
                                 .place = place};
     return LLMSCHED_OK;
@@ -193,11 +146,13 @@ const lls_builtin lls_policy_plas = {
         "Autellix's PLAS (2025): least attained LLM service of the program first, in "
         "levels; levels=7, first=2 (threshold, in steps), step=1 (alone-seconds; of a decode step: "
         "as "
-        "in the paper), beta=8 (waiting per service that puts first), long=2048 (prompt tokens)",
+        "in the paper), beta=8 (waiting per service that puts first), long=2048 (prompt tokens), "
+        "scope=all (engine: "
+        "accounts of each model's engines alone)",
     .create = create_plas};
 
 const lls_builtin lls_policy_atlas = {
     .name = "atlas",
     .summary = "Autellix's ATLAS (2025): as plas, by the longest chain of finished calls; the same "
-               "options",
+               "options but scope",
     .create = create_atlas};

@@ -11,16 +11,17 @@
 typedef struct shares {
     const llmsched_scheduler *scheduler;
     const lls_queue *queue;
-    const lls_tenant *tenant; /* whose stages may be seen; NULL: all */
-    uint32_t share;           /* places of the queue that a job may hold */
+    const lls_lane *lane; /* what may be seen of it */
+    uint32_t share;       /* places of the queue that a job may hold */
 } shares;
 
 static shares shares_of(const llmsched_view *view, uint32_t queue)
 {
     const llmsched_scheduler *s = view->scheduler;
-    shares of = {s, s->queues[queue], view->tenant, s->queues[queue]->capacity};
-    if (s->job_count > 0)
-        of.share = (of.queue->capacity + s->job_count - 1) / s->job_count;
+    const lls_queue *q = s->queues[queue];
+    shares of = {s, q, lls_lane_seen(view, q), q->capacity};
+    if (s->jobs.count > 0)
+        of.share = (q->capacity + s->jobs.count - 1) / s->jobs.count;
     return of;
 }
 
@@ -30,32 +31,20 @@ static bool under_share(const shares *of, const lls_job *job)
            of->share;
 }
 
-static bool is_seen(const void *user, uint32_t slot)
+static bool may_start(const void *user, const void *stage)
 {
-    const shares *of = user;
-    return of->tenant == NULL || of->scheduler->stages[slot]->job->tenant == of->tenant;
+    return under_share(user, ((const lls_stage *)stage)->job);
 }
 
-static bool may_start(const void *user, uint32_t slot)
-{
-    const shares *of = user;
-    return is_seen(of, slot) && under_share(of, of->scheduler->stages[slot]->job);
-}
-
-/* The job's ready stage in the queue with the lowest number, or NULL. */
+/* The job's ready stage in the lane with the lowest number, or NULL. */
 static const lls_stage *first_of(const shares *of, const lls_job *job)
 {
     const lls_stage *first = NULL;
     for (const lls_stage *head = job->heads; head != NULL; head = head->next) {
-        if (head->queue == of->queue->number && (first == NULL || head->number < first->number))
+        if (head->lane == of->lane && (first == NULL || head->number < first->number))
             first = head;
     }
     return first;
-}
-
-static bool may_keep(const shares *of, const lls_job *job)
-{
-    return job != NULL && (of->tenant == NULL || job->tenant == of->tenant) && under_share(of, job);
 }
 
 /* For the place freed longest ago whose job may keep it. */
@@ -63,7 +52,7 @@ static const lls_stage *keep(const shares *of)
 {
     for (uint32_t i = 0; i < of->queue->freed_count; i++) {
         const lls_job *job = lls_job_find(of->scheduler, of->queue->freed[i]);
-        const lls_stage *stage = may_keep(of, job) ? first_of(of, job) : NULL;
+        const lls_stage *stage = job != NULL && under_share(of, job) ? first_of(of, job) : NULL;
         if (stage != NULL)
             return stage;
     }
@@ -74,17 +63,14 @@ static llmsched_status choose(void *user, const llmsched_view *view, uint32_t qu
                               llmsched_choice *choice)
 {
     LLS_UNUSED(user);
-    const llmsched_scheduler *s = view->scheduler;
     const shares of = shares_of(view, queue);
     const lls_stage *stage = keep(&of);
-    if (stage == NULL) {
-        /* The queue is in order of arrival; those passed over hold their shares of its places, so
-         * they are few. */
-        uint32_t slot = lls_heap_first(&of.queue->ready, may_start, &of);
-        if (slot == LLS_NONE32)
-            slot = lls_heap_first(&of.queue->ready, is_seen, &of);
-        stage = s->stages[slot];
-    }
+    /* A lane is in order of arrival; those passed over hold their shares of the queue's places, so
+     * they are few. */
+    if (stage == NULL)
+        stage = lls_ranking_first(&of.lane->ready, may_start, &of);
+    if (stage == NULL)
+        stage = lls_ranking_at(&of.lane->ready, 0);
     choice->job = stage->job->id;
     choice->stage = stage->number;
     choice->tasks = 1; /* shares are counted place by place */

@@ -8,14 +8,11 @@
  */
 #include "schedule/internal.h"
 
-#include <math.h>
 #include <string.h>
 
 typedef struct state {
     llmsched_context *context;
     llmsched_policy inner;
-    uint32_t *stages; /* scratch: slots of the tenant's ready stages */
-    uint32_t capacity;
 } state;
 
 static llmsched_status key(void *user, const llmsched_view *view, uint64_t job, uint32_t stage,
@@ -32,33 +29,6 @@ static llmsched_status place(void *user, const llmsched_view *view, uint64_t job
     return p->inner.place(p->inner.user, view, job, stage, executor);
 }
 
-static const lls_tenant *least_tenant(const llmsched_scheduler *s, const lls_heap *ready)
-{
-    const lls_tenant *least = NULL;
-    for (uint32_t i = 0; i < ready->count; i++) {
-        const lls_tenant *t = s->stages[ready->items[i]]->job->tenant;
-        if (least == NULL || t->tag < least->tag || (t->tag == least->tag && t->id < least->id))
-            least = t;
-    }
-    return least;
-}
-
-/* The view with the tenant's ready stages only. */
-static bool narrow(state *p, const lls_heap *ready, const lls_tenant *tenant, llmsched_view *view)
-{
-    uint32_t count = 0;
-    if (!lls_grow(p->context, (void **)&p->stages, &p->capacity, ready->count, sizeof *p->stages))
-        return false;
-    for (uint32_t i = 0; i < ready->count; i++) {
-        if (view->scheduler->stages[ready->items[i]]->job->tenant == tenant)
-            p->stages[count++] = ready->items[i];
-    }
-    view->tenant = tenant;
-    view->only = p->stages;
-    view->only_count = count;
-    return true;
-}
-
 static llmsched_status choose_inside(const state *p, const llmsched_view *view, uint32_t queue,
                                      llmsched_choice *choice)
 {
@@ -70,12 +40,9 @@ static llmsched_status choose_inside(const state *p, const llmsched_view *view, 
 static llmsched_status choose(void *user, const llmsched_view *view, uint32_t queue,
                               llmsched_choice *choice)
 {
-    state *p = user;
-    const llmsched_scheduler *s = view->scheduler;
-    const lls_heap *ready = &s->queues[queue]->ready;
+    const state *p = user;
     llmsched_view inside = *view;
-    if (s->busy_tenants > 1 && !narrow(p, ready, least_tenant(s, ready), &inside))
-        return LLMSCHED_ERROR_MEMORY;
+    inside.lane = lls_ranking_at(&view->scheduler->queues[queue]->lanes, 0);
     llmsched_status status = choose_inside(p, &inside, queue, choice);
     choice->tasks = 1;
     return status;
@@ -87,7 +54,6 @@ static void release(void *user)
     llmsched_context *context = p->context;
     if (p->inner.release != NULL)
         p->inner.release(p->inner.user);
-    lls_free(context, p->stages);
     lls_free(context, p);
     lls_context_release(context);
 }
@@ -111,7 +77,7 @@ static llmsched_status create(llmsched_context *context, const char *inside,
     }
     p->context = lls_context_retain(context);
     *policy = (llmsched_policy){.size = sizeof *policy,
-                                .flags = p->inner.flags & ~(uint32_t)LLS_POLICY_ALIKE,
+                                .flags = p->inner.flags | LLS_POLICY_TENANTS,
                                 .user = p,
                                 .key = key,
                                 .choose = choose,

@@ -41,10 +41,9 @@ static llmsched_status key(void *user, const llmsched_view *view, uint64_t job, 
 }
 
 /* LLMSCHED_NONE when U is empty. */
-static llmsched_status explore(const state *p, const llmsched_view *view, const lls_queue *queue,
-                               llmsched_choice *choice)
+static llmsched_status explore(const state *p, const lls_lane *lane, llmsched_choice *choice)
 {
-    const lls_stage *best = lls_ranges_best(view, queue);
+    const lls_stage *best = lls_ranges_best(lane);
     if (best == NULL)
         return LLMSCHED_NONE;
     choice->job = best->job->id;
@@ -53,24 +52,21 @@ static llmsched_status explore(const state *p, const llmsched_view *view, const 
     return LLMSCHED_OK;
 }
 
-/* Whether every ready task of the queue that may be seen could start now. */
-static bool all_fit(const llmsched_view *view, const lls_queue *queue)
+/* Whether every ready task of the lane could start now. */
+static bool all_fit(const lls_lane *lane)
 {
-    if (view->only == NULL)
-        return lls_queue_all_fit(queue);
-    uint64_t places = queue->running;
-    for (uint32_t i = 0; i < view->only_count; i++)
-        places += view->scheduler->stages[view->only[i]]->ready;
-    return places <= queue->capacity;
+    const lls_queue *queue = lane->queue;
+    return queue->running <= queue->capacity &&
+           lane->ready_tasks <= queue->capacity - queue->running;
 }
 
 static llmsched_status choose(void *user, const llmsched_view *view, uint32_t queue,
                               llmsched_choice *choice)
 {
     const state *p = user;
-    const lls_queue *at = view->scheduler->queues[queue];
-    if (!all_fit(view, at) && llmsched_view_random(view) < p->epsilon) {
-        llmsched_status status = explore(p, view, at, choice);
+    const lls_lane *lane = lls_lane_seen(view, view->scheduler->queues[queue]);
+    if (!all_fit(lane) && llmsched_view_random(view) < p->epsilon) {
+        llmsched_status status = explore(p, lane, choice);
         if (status != LLMSCHED_NONE)
             return status;
     }
