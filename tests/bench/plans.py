@@ -226,10 +226,10 @@ def throughput(bench, case):
     for planner in ("k8s", "kserve"):
         rates[planner] = best_of(bench, case, autoscaled(bench, case, planner), limit)
     for planner in ("best-manual", "muxserve", "llmsched"):
-        plans = static(bench, case, planner, (0.95, 0.9, 0.8, 0.7) if planner != "muxserve" else (0.9,))
+        plans = static(bench, case, planner, (0.98, 0.95, 0.9, 0.8, 0.7) if planner != "muxserve" else (0.9,))
         best = best_of(bench, case, plans, limit)
         if best[0] > 0:
-            more = at_shares(bench, case, planner, best[0], (0.7, 0.9, 1.0, 1.05))
+            more = at_shares(bench, case, planner, best[0], (0.7, 0.9, 0.95, 1.0, 1.03))
             best = max(best, best_of(bench, case, more, limit), key=lambda one: one[0])
         rates[planner] = best
     for planner, (rate, label, plan) in rates.items():
