@@ -73,13 +73,17 @@ static inline llmsched_status by_gittins(void *user, const llmsched_view *view, 
 {
     LLS_UNUSED(user);
     llmsched_stage_view at = {.size = sizeof at};
+    llmsched_job_view info = {.size = sizeof info};
     llmsched_estimate estimate = {.size = sizeof estimate};
+    double index = 0;
     llmsched_status status = llmsched_view_stage(view, job, stage, &at);
-    if (status == LLMSCHED_OK && at.kind == LLMSCHED_STAGE_LLM)
-        return llmsched_view_gittins(view, job, LLMSCHED_BY_FOREST, key);
     if (status == LLMSCHED_OK)
+        status = llmsched_view_job(view, job, &info);
+    if (status == LLMSCHED_OK && at.kind == LLMSCHED_STAGE_LLM)
+        status = llmsched_view_gittins(view, job, LLMSCHED_BY_FOREST, &index);
+    else if (status == LLMSCHED_OK)
         status = llmsched_view_estimate(view, job, at.kind, LLMSCHED_BY_FOREST, &estimate);
-    *key = estimate.mean_s;
+    *key = index + estimate.mean_s + 0.02 * info.arrival_s;
     return status;
 }
 

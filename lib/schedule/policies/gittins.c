@@ -51,7 +51,7 @@ static void release(void *user)
 static llmsched_status create(llmsched_context *context, const char *text, llmsched_policy *policy,
                               llmsched_error *err)
 {
-    state read = {.method = LLMSCHED_BY_FOREST, .long_prompt = 2048};
+    state read = {.alpha = 0.02, .method = LLMSCHED_BY_FOREST, .long_prompt = 2048};
     const lls_policy_option options[] = {
         {"alpha", 0, 1e6, &read.alpha, NULL},
         {"predictor", LLMSCHED_BY_NETWORK, LLMSCHED_BY_FOREST, &read.method, lls_method_names},
@@ -78,7 +78,8 @@ const lls_builtin lls_policy_gittins = {
     .name = "gittins",
     .summary =
         "least aged Gittins index of the remaining LLM work (tools: mean remaining tool work) plus "
-        "alpha times the arrival (0.1 to 0.5: nobody waits for ever); alpha=0, predictor=forest "
+        "alpha times the arrival (0: least mean; more: shorter tails); alpha=0.02, "
+        "predictor=forest "
         "(or "
         "network, tree, history), locality=off (on: prompts above long=2048 tokens prefer the "
         "engine "
