@@ -35,6 +35,22 @@ LLMSCHED_SCORE_BIC = 1
 LLMSCHED_SCORE_BDEU = 2
 LLMSCHED_ORDER_GIVEN = 1
 LLMSCHED_ORDER_FREE = 2
+LLMSCHED_CONFIG_HAS_BANDWIDTH = 1
+LLMSCHED_APP_HAS_WEIGHT = 1
+LLMSCHED_STAGE_HAS_PROBABILITY = 1
+LLMSCHED_PLAN_OPTIMAL = 1
+LLMSCHED_PLAN_FEASIBLE = 2
+LLMSCHED_PLAN_INFEASIBLE = 3
+LLMSCHED_BINDING_NONE = 0
+LLMSCHED_BINDING_SHARE = 1
+LLMSCHED_BINDING_MEMORY = 2
+LLMSCHED_BINDING_BANDWIDTH = 3
+LLMSCHED_BINDING_DOMAIN = 4
+LLMSCHED_BINDING_RATE = 5
+LLMSCHED_BINDING_LATENCY = 6
+LLMSCHED_AUTOSCALER_NONE = 0
+LLMSCHED_AUTOSCALER_HPA = 1
+LLMSCHED_AUTOSCALER_KPA = 2
 LLMSCHED_MISSING_WORK = 1
 LLMSCHED_MISSING_PROMPT = 2
 LLMSCHED_MISSING_CHOICE = 4
@@ -68,6 +84,7 @@ LLMSCHED_EVENT_TASK_FINISHED = 9
 LLMSCHED_EVENT_TASK_FAILED = 10
 
 llmsched_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+llmsched_planner_progress_fn = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_double, c_double)
 
 
 class llmsched_error(Structure):
@@ -157,6 +174,197 @@ class llmsched_approximation(Structure):
         ("effective", c_double),
         ("log_probability", c_double),
         ("log_probability_error", c_double),
+    ]
+
+
+class llmsched_gpu(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("id", c_char_p),
+        ("kind", c_char_p),
+        ("domain", c_char_p),
+        ("memory_bytes", c_double),
+    ]
+
+
+class llmsched_model(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("config_count", c_uint32),
+        ("name", c_char_p),
+        ("weight_bytes", c_double),
+        ("kv_bytes_per_token", c_double),
+        ("kv_floor_bytes", c_double),
+        ("runtime_bytes", c_double),
+    ]
+
+
+class llmsched_model_config(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("tp", c_uint32),
+        ("gpu", c_char_p),
+        ("share", c_double),
+        ("bandwidth", c_double),
+        ("max_batch", c_uint32),
+        ("flags", c_uint32),
+        ("prefill_base_s", c_double),
+        ("prefill_per_token_s", c_double),
+        ("decode_base_s", c_double),
+        ("decode_per_request_s", c_double),
+        ("decode_per_request_token_s", c_double),
+        ("prefill_count", c_uint32),
+        ("decode_count", c_uint32),
+        ("prefill_tokens", POINTER(c_double)),
+        ("prefill_s", POINTER(c_double)),
+        ("decode_batch", POINTER(c_double)),
+        ("decode_context", POINTER(c_double)),
+        ("decode_s", POINTER(c_double)),
+    ]
+
+
+class llmsched_app(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("flags", c_uint32),
+        ("name", c_char_p),
+        ("rate_per_s", c_double),
+        ("weight", c_double),
+        ("max_latency_s", c_double),
+    ]
+
+
+class llmsched_app_stage(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("flags", c_uint32),
+        ("id", c_char_p),
+        ("model", c_char_p),
+        ("parents", POINTER(c_uint32)),
+        ("parent_count", c_uint32),
+        ("reserved", c_uint32),
+        ("tasks", c_double),
+        ("probability", c_double),
+        ("prompt_tokens", c_double),
+        ("output_tokens", c_double),
+        ("duration_s", c_double),
+    ]
+
+
+class llmsched_app_call(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("model", c_char_p),
+        ("calls", c_double),
+        ("overlap", c_double),
+        ("prompt_tokens", c_double),
+        ("output_tokens", c_double),
+        ("group", c_double),
+        ("context_tokens", c_double),
+    ]
+
+
+class llmsched_planner_options(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("planner", c_char_p),
+        ("rate_factor", c_double),
+        ("max_utilisation", c_double),
+        ("node_budget", c_uint64),
+        ("running", c_void_p),
+        ("move_cost_s", c_double),
+        ("progress", llmsched_planner_progress_fn),
+        ("progress_user", c_void_p),
+    ]
+
+
+class llmsched_plan_info(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("status", c_uint32),
+        ("planner", c_char_p),
+        ("binding", c_uint32),
+        ("model_count", c_uint32),
+        ("replica_count", c_uint32),
+        ("app_count", c_uint32),
+        ("gpu_count", c_uint32),
+        ("moved_replicas", c_uint32),
+        ("nodes", c_uint64),
+        ("objective_s", c_double),
+        ("bound_s", c_double),
+        ("gap", c_double),
+        ("alone_bound_s", c_double),
+        ("capacity_bound_s", c_double),
+        ("throughput_bound_per_s", c_double),
+        ("throughput_per_s", c_double),
+        ("memory_bound_gpus", c_uint32),
+        ("touched_gpus", c_uint32),
+        ("total_share", c_double),
+    ]
+
+
+class llmsched_plan_model(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("tp", c_uint32),
+        ("model", c_char_p),
+        ("gpu", c_char_p),
+        ("share", c_double),
+        ("bandwidth", c_double),
+        ("memory_bytes", c_double),
+        ("call_latency_s", c_double),
+        ("load_per_s", c_double),
+        ("capacity_per_s", c_double),
+        ("batch", c_uint32),
+        ("config", c_uint32),
+        ("first_replica", c_uint32),
+        ("replica_count", c_uint32),
+    ]
+
+
+class llmsched_plan_replica(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("model", c_uint32),
+        ("gpus", POINTER(c_uint32)),
+        ("gpu_count", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class llmsched_plan_app(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("name", c_char_p),
+        ("latency_s", c_double),
+        ("capacity_per_s", c_double),
+    ]
+
+
+class llmsched_plan_gpu(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("replicas", c_uint32),
+        ("id", c_char_p),
+        ("kind", c_char_p),
+        ("domain", c_char_p),
+        ("memory_bytes", c_double),
+        ("used_bytes", c_double),
+        ("used_share", c_double),
+        ("used_bandwidth", c_double),
+    ]
+
+
+class llmsched_autoscaler(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("kind", c_uint32),
+        ("start_s", c_double),
+        ("target", c_double),
     ]
 
 
@@ -562,6 +770,19 @@ STRUCTS = (
     llmsched_learn_options,
     llmsched_approximate_options,
     llmsched_approximation,
+    llmsched_gpu,
+    llmsched_model,
+    llmsched_model_config,
+    llmsched_app,
+    llmsched_app_stage,
+    llmsched_app_call,
+    llmsched_planner_options,
+    llmsched_plan_info,
+    llmsched_plan_model,
+    llmsched_plan_replica,
+    llmsched_plan_app,
+    llmsched_plan_gpu,
+    llmsched_autoscaler,
     llmsched_run_stage,
     llmsched_run,
     llmsched_profiler_options,
@@ -778,6 +999,138 @@ PROTOTYPES = {
     "llmsched_inference_total_information": (
         c_int32,
         (c_void_p, c_uint32, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_planner_create": (
+        c_int32,
+        (c_void_p, POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_planner_destroy": (
+        None,
+        (c_void_p,)),
+    "llmsched_planner_add_gpu": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_gpu), POINTER(c_uint32), POINTER(llmsched_error),)),
+    "llmsched_planner_add_gpus": (
+        c_int32,
+        (c_void_p, c_char_p, POINTER(llmsched_error),)),
+    "llmsched_planner_read_cluster": (
+        c_int32,
+        (c_void_p, c_char_p, c_size_t, POINTER(llmsched_error),)),
+    "llmsched_planner_gpu_count": (
+        c_uint32,
+        (c_void_p,)),
+    "llmsched_planner_get_gpu": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_gpu), POINTER(llmsched_error),)),
+    "llmsched_planner_add_model": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_model), POINTER(c_uint32), POINTER(llmsched_error),)),
+    "llmsched_planner_add_config": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_model_config), POINTER(c_uint32), POINTER(llmsched_error),)),
+    "llmsched_planner_read_models": (
+        c_int32,
+        (c_void_p, c_char_p, c_size_t, POINTER(llmsched_error),)),
+    "llmsched_planner_model_count": (
+        c_uint32,
+        (c_void_p,)),
+    "llmsched_planner_find_model": (
+        c_uint32,
+        (c_void_p, c_char_p,)),
+    "llmsched_planner_get_model": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_model), POINTER(llmsched_error),)),
+    "llmsched_planner_get_config": (
+        c_int32,
+        (c_void_p, c_uint32, c_uint32, POINTER(llmsched_model_config), POINTER(llmsched_error),)),
+    "llmsched_planner_prefill_s": (
+        c_int32,
+        (c_void_p, c_uint32, c_uint32, c_double, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_planner_decode_s": (
+        c_int32,
+        (c_void_p, c_uint32, c_uint32, c_double, c_double, POINTER(c_double), POINTER(llmsched_error),)),
+    "llmsched_planner_add_app": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_app), POINTER(c_uint32), POINTER(llmsched_error),)),
+    "llmsched_planner_add_app_stage": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_app_stage), POINTER(c_uint32), POINTER(llmsched_error),)),
+    "llmsched_planner_add_app_call": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_app_call), POINTER(llmsched_error),)),
+    "llmsched_planner_add_profile": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_app), c_void_p, POINTER(c_uint32), POINTER(llmsched_error),)),
+    "llmsched_planner_read_apps": (
+        c_int32,
+        (c_void_p, c_char_p, c_size_t, POINTER(llmsched_error),)),
+    "llmsched_planner_app_count": (
+        c_uint32,
+        (c_void_p,)),
+    "llmsched_planner_get_app": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_app), POINTER(llmsched_error),)),
+    "llmsched_planner_method_count": (
+        c_uint32,
+        ()),
+    "llmsched_planner_method_name": (
+        c_char_p,
+        (c_uint32,)),
+    "llmsched_planner_method_summary": (
+        c_char_p,
+        (c_uint32,)),
+    "llmsched_planner_plan": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_planner_options), POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_planner_max_rate": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_planner_options), POINTER(c_double), POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_planner_min_gpus": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_planner_options), POINTER(c_uint32), POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_planner_menus": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_planner_options), POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_plan_retain": (
+        c_void_p,
+        (c_void_p,)),
+    "llmsched_plan_release": (
+        None,
+        (c_void_p,)),
+    "llmsched_plan_get_info": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_plan_info), POINTER(llmsched_error),)),
+    "llmsched_plan_reason": (
+        c_char_p,
+        (c_void_p,)),
+    "llmsched_plan_lift": (
+        c_char_p,
+        (c_void_p,)),
+    "llmsched_plan_get_model": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_plan_model), POINTER(llmsched_error),)),
+    "llmsched_plan_get_replica": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_plan_replica), POINTER(llmsched_error),)),
+    "llmsched_plan_get_app": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_plan_app), POINTER(llmsched_error),)),
+    "llmsched_plan_get_gpu": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_plan_gpu), POINTER(llmsched_error),)),
+    "llmsched_plan_get_autoscaler": (
+        c_int32,
+        (c_void_p, POINTER(llmsched_autoscaler), POINTER(llmsched_error),)),
+    "llmsched_plan_to_json": (
+        c_int32,
+        (c_void_p, POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_plan_from_json": (
+        c_int32,
+        (c_void_p, c_char_p, c_size_t, POINTER(c_void_p), POINTER(llmsched_error),)),
+    "llmsched_plan_get_executor": (
+        c_int32,
+        (c_void_p, c_uint32, POINTER(llmsched_executor), POINTER(llmsched_error),)),
+    "llmsched_plan_start": (
+        c_int32,
+        (c_void_p, c_void_p, c_double, c_uint64, POINTER(llmsched_error),)),
     "llmsched_profiler_create": (
         c_int32,
         (c_void_p, c_char_p, c_void_p, POINTER(llmsched_profiler_options), POINTER(c_void_p), POINTER(llmsched_error),)),
