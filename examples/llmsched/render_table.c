@@ -30,6 +30,20 @@ static int widest(const struct placement *p)
     return width < 60 ? (int)width : 60;
 }
 
+/* What is beyond this is no number: latency of what cannot keep up, a gap to no bound. */
+static const double NO_NUMBER = 1e18;
+
+static void put_objective(const llmsched_plan_info *i, FILE *file)
+{
+    if (i->objective_s >= NO_NUMBER)
+        fprintf(file, "\nsome models cannot keep up with their rate");
+    else if (i->objective_s > 0.0)
+        fprintf(file, "\nweighted latency %.4g s", i->objective_s);
+    if (i->objective_s > 0.0 && i->gap < NO_NUMBER)
+        fprintf(file, ", no plan below %.4g s (%s, gap %.2f %%)", i->bound_s,
+                i->status == LLMSCHED_PLAN_OPTIMAL ? "optimal" : "feasible", 100.0 * i->gap);
+}
+
 static void put_summary(const struct placement *p, FILE *file)
 {
     const llmsched_plan_info *i = &p->info;
@@ -37,14 +51,20 @@ static void put_summary(const struct placement *p, FILE *file)
     put_name(file, i->planner != NULL && i->planner[0] != '\0' ? i->planner : "nobody", 0);
     fprintf(file, ": %u models, %u replicas, %u of %u GPUs, share %.2f", i->model_count,
             i->replica_count, i->touched_gpus, i->gpu_count, i->total_share);
-    if (i->objective_s > 0.0)
-        fprintf(file, "\nweighted latency %.4g s, no plan below %.4g s (%s, gap %.2f %%)",
-                i->objective_s, i->bound_s,
-                i->status == LLMSCHED_PLAN_OPTIMAL ? "optimal" : "feasible", 100.0 * i->gap);
+    put_objective(i, file);
     if (p->autoscaler.kind != LLMSCHED_AUTOSCALER_NONE)
         fprintf(file, "\nscaled over time by %s: the replicas are those it starts with",
                 p->autoscaler.kind == LLMSCHED_AUTOSCALER_HPA ? "HPA" : "KPA");
     fputs("\n\n", file);
+}
+
+/* %9.4g, or what to say of no number. */
+static void put_latency(double seconds, FILE *file)
+{
+    if (seconds >= NO_NUMBER)
+        fprintf(file, "%9s", "-");
+    else
+        fprintf(file, "%9.4g", seconds);
 }
 
 static void put_models(const struct placement *p, int width, FILE *file)
@@ -54,9 +74,10 @@ static void put_models(const struct placement *p, int width, FILE *file)
     for (uint32_t m = 0; m < p->info.model_count; m++) {
         const llmsched_plan_model *model = &p->models[m];
         put_name(file, model->model, width);
-        fprintf(file, "  %-10s %3u %6.3g %5u %8u %9.1f %9.4g %8.4g %8.4g\n", model->gpu, model->tp,
-                model->share, model->batch, model->replica_count, model->memory_bytes / GIB,
-                model->call_latency_s, model->load_per_s, model->capacity_per_s);
+        fprintf(file, "  %-10s %3u %6.3g %5u %8u %9.1f ", model->gpu, model->tp, model->share,
+                model->batch, model->replica_count, model->memory_bytes / GIB);
+        put_latency(model->call_latency_s, file);
+        fprintf(file, " %8.4g %8.4g\n", model->load_per_s, model->capacity_per_s);
     }
 }
 
@@ -67,7 +88,9 @@ static void put_apps(const struct placement *p, int width, FILE *file)
     fprintf(file, "\n%-*s  %9s %9s\n", width, "application", "mean s", "most/s");
     for (uint32_t a = 0; a < p->info.app_count; a++) {
         put_name(file, p->apps[a].name, width);
-        fprintf(file, "  %9.4g %9.4g\n", p->apps[a].latency_s, p->apps[a].capacity_per_s);
+        fputs("  ", file);
+        put_latency(p->apps[a].latency_s, file);
+        fprintf(file, " %9.4g\n", p->apps[a].capacity_per_s);
     }
 }
 

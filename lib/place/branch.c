@@ -424,8 +424,8 @@ bool lls_branch(lls_search *search, const lls_prices *prices, const char **why)
         "the node budget ran out before the least latency was proved",
         "the least latency is proved; the node budget ran out before the fewest moves were",
         "the least latency is proved; the node budget ran out before the least share was",
-        "the least latency and share are proved; the node budget ran out before the fewest GPUs "
-        "were",
+        ("the least latency and share are proved; the node budget ran out before the fewest GPUs "
+         "were"),
     };
     brancher b;
     bool ok = brancher_init(&b, search, prices);
@@ -438,6 +438,8 @@ bool lls_branch(lls_search *search, const lls_prices *prices, const char **why)
         if (!skip && !search_level(&b, level, share_of_budget(search, level)) && **why == '\0')
             *why = REASONS[level];
     }
+    if (ok && !search->best.found && b.unsure && **why == '\0')
+        *why = REASONS[BY_OBJECTIVE];
     ok = ok && !b.no_memory;
     brancher_finish(&b);
     return ok;

@@ -9,12 +9,14 @@
 #include <string.h>
 
 enum {
-    SHORTLIST = 48,     /* options of a menu that are tried */
-    FULL_TRIES = 12,    /* packings made anew while looking for one change */
-    PAIR_CHANGES = 64,  /* changes that partners are looked for */
-    PAIR_TRIES = 400,   /* pairs tried while looking for one */
-    PAIR_PARTNERS = 12, /* options of a menu that may give way */
-    MOST_CHANGES = 4000 /* of one draft */
+    SHORTLIST = 48,      /* options of a menu that are tried */
+    FULL_TRIES = 12,     /* packings made anew while looking for one change */
+    PAIR_CHANGES = 64,   /* changes that partners are looked for */
+    PAIR_TRIES = 400,    /* pairs tried while looking for one */
+    PAIR_PARTNERS = 12,  /* options of a menu that may give way */
+    MOST_CHANGES = 4000, /* of one draft */
+    KICK_OPTIONS = 16,   /* of a menu that are drawn from */
+    KICK_REPAIRS = 24    /* options made smaller until all fit */
 };
 
 /* Times the objective, for each limit that is passed, by how often. */
@@ -54,6 +56,7 @@ bool lls_proposal_init(lls_proposal *draft, lls_search *search)
 void lls_proposal_finish(lls_proposal *draft)
 {
     lls_free(draft->search->context, draft->choice);
+    draft->choice = NULL;
     lls_times_finish(&draft->times);
     lls_packing_finish(&draft->packing);
     lls_packing_finish(&draft->spare);
@@ -78,6 +81,8 @@ bool lls_search_offer(lls_search *search, const lls_packing *packing, lls_times 
 {
     const lls_place_problem *problem = search->problem;
     lls_incumbent offer = {.found = true, .touched = packing->touched};
+    if (search->stopped)
+        return false;
     for (uint32_t m = 0; m < problem->menu_count; m++) {
         lls_times_set(times, m, packing->options[m]);
         offer.share += search->options[packing->options[m]].total_share;
@@ -102,7 +107,7 @@ bool lls_search_offer(lls_search *search, const lls_packing *packing, lls_times 
 
 static bool fill(lls_proposal *draft)
 {
-    lls_search_visit(draft->search, 1 + draft->search->layout.slot_count / 16);
+    lls_search_visit(draft->search, 8 + draft->search->layout.slot_count);
     return lls_packing_fill(&draft->packing, draft->choice);
 }
 
@@ -266,7 +271,7 @@ static void exchange_packings(lls_proposal *draft)
 static bool refill(polisher *p)
 {
     lls_proposal *d = p->draft;
-    lls_search_visit(p->search, 1 + p->search->layout.slot_count / 8);
+    lls_search_visit(p->search, 8 + p->search->layout.slot_count);
     if (!lls_packing_fill(&d->spare, d->choice))
         return false;
     exchange_packings(d);
@@ -407,8 +412,7 @@ static bool change_two(polisher *p)
     return false;
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------------------ */
+/* --- the whole ------------------------------------------------------------ */
 
 static void set_times(lls_proposal *draft)
 {
@@ -429,6 +433,7 @@ static void polish(polisher *p)
         if (p->search->first_suffices && p->search->best.found)
             return;
         list_changes(p);
+        lls_search_visit(p->search, p->search->problem->menu_count * (SHORTLIST / 8));
         if (!change_one(p) && !change_two(p))
             return;
         set_times(d);
@@ -436,7 +441,48 @@ static void polish(polisher *p)
     }
 }
 
-bool lls_proposal_polish(lls_proposal *draft, const lls_prices *prices)
+/* --- beyond ---------------------------------------------------------------------------- */
+
+static uint32_t draw_option(polisher *p, lls_random *random, uint32_t menu)
+{
+    uint32_t length = p->lengths[menu] < KICK_OPTIONS ? p->lengths[menu] : KICK_OPTIONS;
+    return p->lists[(size_t)menu * SHORTLIST + lls_random_below(random, length)];
+}
+
+/* The best plan with some options drawn anew, and others made smaller until all fit. */
+static bool kick(polisher *p, lls_random *random)
+{
+    lls_proposal *d = p->draft;
+    uint32_t menus = p->search->problem->menu_count;
+    memcpy(d->choice, p->search->best.choice, menus * sizeof *d->choice);
+    for (uint32_t i = 2 + lls_random_below(random, 3); i > 0; i--) {
+        uint32_t menu = lls_random_below(random, menus);
+        d->choice[menu] = draw_option(p, random, menu);
+    }
+    for (uint32_t i = 0; i < KICK_REPAIRS; i++) {
+        if (fill(d))
+            return true;
+        uint32_t menu = lls_random_below(random, menus);
+        uint32_t option = draw_option(p, random, menu);
+        if (gives_way(p->search, option, d->choice[menu]))
+            d->choice[menu] = option;
+    }
+    return false;
+}
+
+/* From the best plan to others nearby, under a part of the budget; always the same ones. */
+static void wander(polisher *p, uint64_t until)
+{
+    lls_search *search = p->search;
+    lls_random random;
+    lls_random_seed(&random, 1);
+    while (search->best.found && !search->stopped && !search->first_suffices &&
+           search->nodes < until && !lls_is_within(search->best.objective, search->bound))
+        if (kick(p, &random))
+            polish(p);
+}
+
+bool lls_proposal_polish(lls_proposal *draft, const lls_prices *prices, uint64_t until)
 {
     const lls_search *search = draft->search;
     const llmsched_context *context = search->context;
@@ -448,8 +494,10 @@ bool lls_proposal_polish(lls_proposal *draft, const lls_prices *prices)
     p.kept = lls_calloc(context, search->place_starts[menus], sizeof *p.kept);
     bool ok = p.lists != NULL && p.lengths != NULL && p.changes != NULL && p.kept != NULL &&
               list_options(&p, prices);
-    if (ok)
+    if (ok) {
         polish(&p);
+        wander(&p, until);
+    }
     lls_free(context, p.lists);
     lls_free(context, p.lengths);
     lls_free(context, p.changes);

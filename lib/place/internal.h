@@ -442,10 +442,10 @@ uint32_t lls_slots_hold(const lls_slots *slots, double share, double bytes, doub
 
 /* Least r with load / r <= utilisation * saturation; LLS_NONE32: none that can be counted. */
 uint32_t lls_least_replicas(double load, double saturation, double utilisation);
-/* Of a model with demand. The items are the caller's to free; there may be none. false: no
- * memory. */
-bool lls_menu_init(lls_menu *menu, lls_cluster *cluster, uint32_t model, const lls_demand *demand,
-                   double utilisation);
+/* Of a model with demand, by its configuration `only`, or any for LLS_NONE32. The items are the
+ * caller's to free; there may be none. false: no memory. */
+bool lls_menu_init(lls_menu *menu, lls_cluster *cluster, uint32_t model, uint32_t only,
+                   const lls_demand *demand, double utilisation);
 
 /* --- problem.c --------------------------------------------------------------------------- */
 
@@ -459,6 +459,8 @@ typedef struct lls_planning {
     void *progress_user;
     const char *name;      /* of the method with its options, as it was asked for */
     const char *arguments; /* what stands behind the colon; "" */
+    bool without_menus;    /* of a method that has no use for them */
+    const uint32_t *only;  /* of each model, the one configuration to use; NULL: any */
 } lls_planning;
 
 /* The problem, and what it points to. */
@@ -475,5 +477,64 @@ typedef struct lls_instance {
 llmsched_status lls_instance_init(lls_instance *instance, const llmsched_planner *planner,
                                   const lls_planning *planning, llmsched_error *err);
 void lls_instance_finish(lls_instance *instance);
+
+/* --- prediction.c: what a placement is expected to do -------------------------------------- */
+
+/* Latency that says: the replicas cannot keep up. */
+#define LLS_PLACE_OVERLOADED LLS_PLACE_MOST
+
+/* Fills in loads, capacities and latencies of models and applications, objective and throughput,
+ * and what the GPUs give. */
+llmsched_status lls_plan_predict(llmsched_plan *plan, const lls_instance *instance, double factor,
+                                 llmsched_error *err);
+
+/* --- limits.c: bounds that need no search ---------------------------------------------------- */
+
+/* Largest factor on the instance's rates at which shares of saturated replicas could suffice; 0
+ * where a model has no configuration for these GPUs. */
+llmsched_status lls_throughput_limit(const lls_instance *instance, double *factor,
+                                     llmsched_error *err);
+/* Fewest GPUs, the largest first, that hold the least of every menu. */
+llmsched_status lls_memory_limit(const lls_instance *instance, uint32_t *gpus, llmsched_error *err);
+
+/* --- infeasible.c ---------------------------------------------------------------------------- */
+
+/* Why a menu is empty, and what would lift it, in one line each. */
+llmsched_status lls_explain_menu(const lls_instance *instance, const lls_planning *planning,
+                                 uint32_t menu, llmsched_plan *plan, llmsched_error *err);
+/* Why the menus do not fit together, as the search says it. */
+void lls_explain_all(const lls_solution *solution, llmsched_plan *plan);
+
+/* --- methods.c: the planners by name ------------------------------------------------------------
+ */
+
+typedef struct lls_method {
+    const char *name, *summary;
+    llmsched_status (*plan)(const llmsched_planner *planner, const lls_planning *planning,
+                            llmsched_plan **plan, llmsched_error *err);
+} lls_method;
+
+/* By the name before the colon; NULL: there is none. */
+const lls_method *lls_method_find(const char *name);
+
+/* A number that a method may be given behind the colon, as in "k8s:target=0.5,start=10". */
+typedef struct lls_method_option {
+    const char *name;
+    double minimum, maximum;
+    double *value; /* the default before */
+} lls_method_option;
+
+llmsched_status lls_method_options(const lls_planning *planning, const lls_method_option *options,
+                                   uint32_t count, llmsched_error *err);
+
+/* --- planning.c
+ * ------------------------------------------------------------------------------------ */
+
+/* Checks the options and fills defaults in. */
+llmsched_status lls_planning_init(lls_planning *planning, const lls_method **method,
+                                  const llmsched_planner *planner,
+                                  const llmsched_planner_options *options, llmsched_error *err);
+llmsched_status lls_plan_by_search(const llmsched_planner *planner, const lls_planning *planning,
+                                   llmsched_plan **plan, llmsched_error *err);
 
 #endif

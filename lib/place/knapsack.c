@@ -41,7 +41,7 @@ static double weight_of(const knapsack *k, uint32_t option)
     case LLS_BY_BANDWIDTH:
         return need->bandwidth * (double)o->slots;
     default:
-        return k->prices->needs[o->need] * (double)o->slots;
+        return k->prices->tariffs[o->tariff] * (double)o->slots;
     }
 }
 

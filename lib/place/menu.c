@@ -167,8 +167,8 @@ static int compare(const void *a, const void *b)
     return x->replicas < y->replicas ? -1 : x->replicas > y->replicas;
 }
 
-bool lls_menu_init(lls_menu *menu, lls_cluster *cluster, uint32_t model, const lls_demand *demand,
-                   double utilisation)
+bool lls_menu_init(lls_menu *menu, lls_cluster *cluster, uint32_t model, uint32_t only,
+                   const lls_demand *demand, double utilisation)
 {
     const llmsched_context *context = cluster->planner->context;
     builder b = {.cluster = cluster,
@@ -178,7 +178,7 @@ bool lls_menu_init(lls_menu *menu, lls_cluster *cluster, uint32_t model, const l
     b.starts = lls_calloc(context, (size_t)b.model->config_count + 1, sizeof *b.starts);
     bool ok = b.starts != NULL;
     for (uint32_t c = 0; ok && c < b.model->config_count; c++) {
-        ok = add_config(&b, c);
+        ok = (only != LLS_NONE32 && only != c) || add_config(&b, c);
         b.starts[c + 1] = b.count;
     }
     if (ok) {

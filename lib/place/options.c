@@ -193,6 +193,60 @@ static bool all_options(lls_search *search, uint32_t *empty_menu)
     return true;
 }
 
+/* --- prices -------------------------------------------------------------------------------- */
+
+/* More prices than this cost too much to find. */
+enum { MOST_TARIFFS = 128 };
+
+static double round_down(double value, double step)
+{
+    return step > 0.0 ? floor(value / step * (1.0 + LLS_PLACE_SLACK)) * step : value;
+}
+
+/* The tariff of a need in steps of so much of a GPU; step 0: the need itself. */
+static lls_need coarsen(const lls_search *search, uint32_t need, double step)
+{
+    lls_need n = search->needs[need];
+    n.share = round_down(n.share, step);
+    n.memory = round_down(n.memory, step * search->most_memory);
+    n.bandwidth = round_down(n.bandwidth, step);
+    return n;
+}
+
+/* Numbers the tariffs of all needs; false: no memory. */
+static bool number_tariffs(lls_search *search, uint32_t *numbers, double step)
+{
+    lls_map map;
+    bool ok = true;
+    lls_map_init(&map, search->context);
+    search->tariff_count = 0;
+    for (uint32_t n = 0; ok && n < search->need_count; n++) {
+        lls_need tariff = coarsen(search, n, step);
+        numbers[n] = lls_map_get(&map, &tariff, sizeof tariff);
+        if (numbers[n] != LLS_NONE32)
+            continue;
+        numbers[n] = search->tariff_count;
+        search->tariffs[search->tariff_count] = tariff;
+        ok = lls_map_put(&map, &tariff, sizeof tariff, search->tariff_count++);
+    }
+    lls_map_finish(&map);
+    return ok;
+}
+
+/* One price for needs that are nearly the same, where there are very many. */
+static bool list_tariffs(lls_search *search)
+{
+    uint32_t *numbers = lls_calloc(search->context, search->need_count, sizeof *numbers);
+    search->tariffs = lls_calloc(search->context, search->need_count, sizeof *search->tariffs);
+    bool ok = numbers != NULL && search->tariffs != NULL && number_tariffs(search, numbers, 0.0);
+    for (double step = 0.01; ok && search->tariff_count > MOST_TARIFFS && step < 0.6; step *= 1.5)
+        ok = number_tariffs(search, numbers, step);
+    for (uint32_t o = 0; ok && o < search->option_count; o++)
+        search->options[o].tariff = numbers[search->options[o].need];
+    lls_free(search->context, numbers);
+    return ok;
+}
+
 /* --- where menus are used ------------------------------------------------------------------ */
 
 static uint32_t part_menu(const lls_place_app *app, uint32_t part)
@@ -312,8 +366,12 @@ llmsched_status lls_search_init(lls_search *search, const lls_place_problem *pro
 {
     *search = (lls_search){.problem = problem, .context = problem->context};
     lls_map_init(&search->need_numbers, problem->context);
+    for (uint32_t g = 0; g < problem->gpu_count; g++)
+        if (problem->gpus[g].memory > search->most_memory)
+            search->most_memory = problem->gpus[g].memory;
     if (!lls_layout_init(&search->layout, problem) || !list_running(search) ||
-        !all_options(search, empty_menu) || !list_uses(search) || !number_places(search))
+        !all_options(search, empty_menu) || !list_tariffs(search) || !list_uses(search) ||
+        !number_places(search))
         return LLMSCHED_ERROR_MEMORY;
     return *empty_menu == LLS_NONE32 ? LLMSCHED_OK : LLMSCHED_NONE;
 }
@@ -325,6 +383,7 @@ void lls_search_finish(lls_search *search)
     lls_free(search->context, search->options);
     lls_free(search->context, search->option_starts);
     lls_free(search->context, search->needs);
+    lls_free(search->context, search->tariffs);
     lls_free(search->context, search->uses);
     lls_free(search->context, search->use_starts);
     lls_free(search->context, search->part_starts);

@@ -17,7 +17,7 @@ typedef struct finder {
     double per_share, per_memory, per_bandwidth; /* highest price per unit */
     double least_share, least_memory, least_bandwidth;
     lls_pattern *best;
-    uint32_t needs[LLS_COUNT(((lls_pattern *)0)->needs)];
+    uint32_t chosen[LLS_COUNT(((lls_pattern *)0)->tariffs)];
     uint32_t sets;
 } finder;
 
@@ -33,7 +33,7 @@ static double larger(double a, double b)
 
 static bool is_worse(const finder *f, uint32_t a, uint32_t b)
 {
-    const lls_need *x = &f->search->needs[a], *y = &f->search->needs[b];
+    const lls_need *x = &f->search->tariffs[a], *y = &f->search->tariffs[b];
     return f->prices[a] <= f->prices[b] && x->share >= y->share && x->memory >= y->memory &&
            x->bandwidth >= y->bandwidth;
 }
@@ -63,8 +63,8 @@ static void keep_better(finder *f, uint32_t *order)
 
 static void list_needs(finder *f, uint32_t kind, uint32_t *order)
 {
-    for (uint32_t n = 0; n < f->search->need_count; n++) {
-        const lls_need *need = &f->search->needs[n];
+    for (uint32_t n = 0; n < f->search->tariff_count; n++) {
+        const lls_need *need = &f->search->tariffs[n];
         if (need->kind == kind && f->prices[n] > 0.0 &&
             lls_need_fits(need, 0.0, 0.0, 0.0, f->memory))
             insert(f, order, f->count++, n);
@@ -72,7 +72,7 @@ static void list_needs(finder *f, uint32_t kind, uint32_t *order)
     keep_better(f, order);
     f->least_share = f->least_memory = f->least_bandwidth = HUGE_VAL;
     for (uint32_t i = 0; i < f->count; i++) {
-        const lls_need *need = &f->search->needs[order[i]];
+        const lls_need *need = &f->search->tariffs[order[i]];
         double price = f->prices[order[i]];
         f->per_share = larger(f->per_share, price / need->share);
         f->per_memory = larger(f->per_memory, price / need->memory);
@@ -114,14 +114,14 @@ static void keep(finder *f, uint32_t depth, double value)
     f->best->value = value;
     f->best->count = depth;
     for (uint32_t i = 0; i < depth; i++)
-        f->best->needs[i] = f->needs[i];
+        f->best->tariffs[i] = f->chosen[i];
 }
 
 static void descend(finder *f, uint32_t from, uint32_t depth, const lls_need *used, double value)
 {
     keep(f, depth, value);
-    for (uint32_t i = from; i < f->count && depth < LLS_COUNT(f->needs); i++) {
-        const lls_need *need = &f->search->needs[f->order[i]];
+    for (uint32_t i = from; i < f->count && depth < LLS_COUNT(f->chosen); i++) {
+        const lls_need *need = &f->search->tariffs[f->order[i]];
         if (value + bound(f, i, used) <= f->best->value || f->sets >= MOST_SETS)
             return;
         f->sets++;
@@ -130,7 +130,7 @@ static void descend(finder *f, uint32_t from, uint32_t depth, const lls_need *us
         lls_need more = {.share = used->share + need->share,
                          .memory = used->memory + need->memory,
                          .bandwidth = used->bandwidth + need->bandwidth};
-        f->needs[depth] = f->order[i];
+        f->chosen[depth] = f->order[i];
         descend(f, i, depth + 1, &more, value + f->prices[f->order[i]]);
     }
 }
@@ -156,6 +156,6 @@ void lls_pattern_dearest(const lls_search *search, const double *prices, uint32_
                            smaller(most(f.memory, f.least_memory), most(1.0, f.least_bandwidth)));
     /* Not all was looked at, or a set may be longer than there is room for: what is found may be
      * too little. */
-    if (f.sets >= MOST_SETS || count > (double)LLS_COUNT(f.needs))
+    if (f.sets >= MOST_SETS || count > (double)LLS_COUNT(f.chosen))
         pattern->value = ceiling;
 }

@@ -43,6 +43,13 @@ static lls_json *finish(lls_json *json, bool ok)
     return NULL;
 }
 
+/* Nothing where there is no such number: a latency of replicas that cannot keep up, the gap of a
+ * plan without a bound. */
+static bool put_bounded(lls_json *object, const char *key, double value)
+{
+    return value >= LLS_PLACE_MOST || lls_json_put_number(object, key, value);
+}
+
 static lls_json *replica_to_json(const llmsched_plan *plan, const llmsched_plan_replica *replica)
 {
     lls_json *object = lls_json_new_object(), *ids = lls_json_new_array();
@@ -74,7 +81,7 @@ static lls_json *model_to_json(const llmsched_plan *plan, const llmsched_plan_mo
               lls_json_put_number(object, "tp", model->tp) &&
               lls_json_put_number(object, "share", model->share) &&
               lls_json_put_number(object, "batch", model->batch) &&
-              lls_json_put_number(object, "call_latency_s", model->call_latency_s) &&
+              put_bounded(object, "call_latency_s", model->call_latency_s) &&
               lls_json_put_number(object, "load_per_s", model->load_per_s) &&
               lls_json_put_number(object, "capacity_per_s", model->capacity_per_s) &&
               lls_json_put(object, "replicas", replicas_to_json(plan, model));
@@ -94,8 +101,8 @@ static lls_json *app_to_json(const llmsched_plan_app *app)
 {
     lls_json *object = lls_json_new_object();
     bool ok = lls_json_put_string(object, "name", app->name) &&
-              lls_json_put_number(object, "latency_s", app->latency_s) &&
-              lls_json_put_number(object, "capacity_per_s", app->capacity_per_s);
+              put_bounded(object, "latency_s", app->latency_s) &&
+              put_bounded(object, "capacity_per_s", app->capacity_per_s);
     return finish(object, ok);
 }
 
@@ -132,7 +139,7 @@ static lls_json *bounds_to_json(const llmsched_plan_info *info)
     lls_json *object = lls_json_new_object();
     bool ok = lls_json_put_number(object, "alone_s", info->alone_bound_s) &&
               lls_json_put_number(object, "capacity_s", info->capacity_bound_s) &&
-              lls_json_put_number(object, "throughput_per_s", info->throughput_bound_per_s) &&
+              put_bounded(object, "throughput_per_s", info->throughput_bound_per_s) &&
               lls_json_put_number(object, "memory_gpus", info->memory_bound_gpus);
     return finish(object, ok);
 }
@@ -151,9 +158,9 @@ static bool put_summary(lls_json *object, const llmsched_plan *plan)
     const llmsched_plan_info *info = &plan->info;
     return lls_json_put_string(object, "planner", info->planner) &&
            lls_json_put_string(object, "status", status_names[info->status]) &&
-           lls_json_put_number(object, "objective_s", info->objective_s) &&
+           put_bounded(object, "objective_s", info->objective_s) &&
            lls_json_put_number(object, "bound_s", info->bound_s) &&
-           lls_json_put_number(object, "gap", info->gap) &&
+           put_bounded(object, "gap", info->gap) &&
            lls_json_put(object, "bounds", bounds_to_json(info)) &&
            lls_json_put_string(object, "binding", binding_names[info->binding]);
 }

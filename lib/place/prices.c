@@ -10,27 +10,30 @@
  *
  * is a bound. Prices go up a subgradient (Polyak's step), flows towards the longest paths.
  */
-#include "place/search.h"
+#include "place/master.h"
 
 #include <string.h>
+
+/* Changes of the flow, each half as far as the one before would go. */
+enum { MOST_SHIFTS = 24 };
 
 static bool allocate_prices(lls_prices *prices, const lls_search *search)
 {
     const llmsched_context *context = search->context;
     const lls_place_problem *problem = search->problem;
-    prices->needs = lls_calloc(context, search->need_count, sizeof *prices->needs);
+    prices->tariffs = lls_calloc(context, search->tariff_count, sizeof *prices->tariffs);
     prices->flow =
         lls_calloc(context, search->part_starts[problem->app_count], sizeof *prices->flow);
     prices->limits = lls_calloc(context, problem->app_count, sizeof *prices->limits);
     prices->factors =
         lls_calloc(context, search->config_starts[problem->menu_count], sizeof *prices->factors);
-    return prices->needs != NULL && prices->flow != NULL && prices->limits != NULL &&
+    return prices->tariffs != NULL && prices->flow != NULL && prices->limits != NULL &&
            prices->factors != NULL;
 }
 
 static void free_prices(lls_prices *prices, const lls_search *search)
 {
-    lls_free(search->context, prices->needs);
+    lls_free(search->context, prices->tariffs);
     lls_free(search->context, prices->flow);
     lls_free(search->context, prices->limits);
     lls_free(search->context, prices->factors);
@@ -39,7 +42,7 @@ static void free_prices(lls_prices *prices, const lls_search *search)
 static void copy_prices(lls_prices *to, const lls_prices *from, const lls_search *search)
 {
     const lls_place_problem *problem = search->problem;
-    memcpy(to->needs, from->needs, search->need_count * sizeof *to->needs);
+    memcpy(to->tariffs, from->tariffs, search->tariff_count * sizeof *to->tariffs);
     memcpy(to->flow, from->flow, search->part_starts[problem->app_count] * sizeof *to->flow);
     memcpy(to->limits, from->limits, problem->app_count * sizeof *to->limits);
     memcpy(to->factors, from->factors,
@@ -54,7 +57,7 @@ double lls_prices_cost(const lls_prices *prices, const lls_search *search, uint3
 {
     const lls_option *o = &search->options[option];
     return prices->factors[search->config_starts[menu] + o->config] * o->latency +
-           scale * prices->needs[o->need] * (double)o->slots +
+           scale * prices->tariffs[o->tariff] * (double)o->slots +
            search->problem->move_cost * (double)o->moves;
 }
 
@@ -117,7 +120,7 @@ static double price_of_gpus(lls_pricing *p)
     const lls_search *search = p->search;
     double sum = 0.0;
     for (uint32_t c = 0; c < search->layout.class_count; c++) {
-        lls_pattern_dearest(search, p->now.needs, c, p->order, &p->patterns[c]);
+        lls_pattern_dearest(search, p->now.tariffs, c, p->order, &p->patterns[c]);
         sum += (double)search->layout.classes[c].count * p->patterns[c].value;
     }
     return sum;
@@ -125,14 +128,17 @@ static double price_of_gpus(lls_pricing *p)
 
 static void keep_if_better(lls_pricing *p)
 {
-    p->idle++;
-    if (!(p->now.bound > p->best.bound) || p->now.bound == HUGE_VAL)
-        return;
-    if (p->now.bound - p->best.bound > 1e-4 * fabs(p->best.bound))
-        p->idle = 0;
-    copy_prices(&p->best, &p->now, p->search);
+    if (p->now.bound > p->best.bound && p->now.bound < HUGE_VAL)
+        copy_prices(&p->best, &p->now, p->search);
 }
 
+static void weigh_all(lls_pricing *p)
+{
+    for (uint32_t m = 0; m < p->search->problem->menu_count; m++)
+        weigh_menu(p, m);
+}
+
+/* The bound at `now`; factors must be those of the flow. */
 static void evaluate(lls_pricing *p)
 {
     const lls_search *search = p->search;
@@ -141,98 +147,13 @@ static void evaluate(lls_pricing *p)
     p->now.bound = p->now.rest;
     for (uint32_t m = 0; m < search->problem->menu_count; m++) {
         double cost;
-        weigh_menu(p, m);
         p->choice[m] = lls_prices_cheapest(&p->now, search, m, 1.0, &cost);
         p->now.bound += cost;
     }
     keep_if_better(p);
 }
 
-/* --- going up ------------------------------------------------------------------------------- */
-
-static void find_slope(lls_pricing *p)
-{
-    const lls_search *search = p->search;
-    const lls_place_problem *problem = search->problem;
-    memset(p->slope, 0, search->need_count * sizeof *p->slope);
-    for (uint32_t m = 0; m < problem->menu_count; m++) {
-        const lls_option *o = &search->options[p->choice[m]];
-        p->slope[o->need] += (double)o->slots;
-        lls_times_set(&p->times, m, p->choice[m]);
-    }
-    for (uint32_t c = 0; c < search->layout.class_count; c++)
-        for (uint32_t i = 0; i < p->patterns[c].count; i++)
-            p->slope[p->patterns[c].needs[i]] -= (double)search->layout.classes[c].count;
-    for (uint32_t a = 0; a < problem->app_count; a++) {
-        double limit = problem->apps[a].max_latency;
-        p->limit_slope[a] = limit > 0.0 ? p->times.apps[a] - limit : 0.0;
-    }
-}
-
-/* The slope with some of what it was, where prices can follow it; its square. */
-static double find_heading(lls_pricing *p)
-{
-    const lls_search *search = p->search;
-    double square = 0.0;
-    for (uint32_t n = 0; n < search->need_count; n++) {
-        double h = p->slope[n] + 0.5 * p->heading[n];
-        p->heading[n] = p->now.needs[n] <= 0.0 && h < 0.0 ? 0.0 : h;
-        square += p->heading[n] * p->heading[n];
-    }
-    for (uint32_t a = 0; a < search->problem->app_count; a++) {
-        if (p->now.limits[a] <= 0.0 && p->limit_slope[a] < 0.0)
-            p->limit_slope[a] = 0.0;
-        square += p->limit_slope[a] * p->limit_slope[a];
-    }
-    return square;
-}
-
-static void shift_flow(lls_pricing *p)
-{
-    const lls_search *search = p->search;
-    double weight = 1.0 / (2.0 + (double)p->rounds);
-    for (uint32_t a = 0; a < search->problem->app_count; a++) {
-        lls_times_path(&p->times, a, p->path);
-        for (uint32_t i = search->part_starts[a]; i < search->part_starts[a + 1]; i++)
-            p->now.flow[i] += weight * ((p->path[i] ? 1.0 : 0.0) - p->now.flow[i]);
-    }
-}
-
-static void take_step(lls_pricing *p, double target)
-{
-    const lls_search *search = p->search;
-    find_slope(p);
-    double square = find_heading(p);
-    double length = square > 0.0 ? p->step * (target - p->now.bound) / square : 0.0;
-    for (uint32_t n = 0; n < search->need_count; n++) {
-        double price = p->now.needs[n] + length * p->heading[n];
-        /* What takes nothing is free: any number of it fits. */
-        p->now.needs[n] = price > 0.0 && lls_need_size(search, n) > 0.0 ? price : 0.0;
-    }
-    for (uint32_t a = 0; a < search->problem->app_count; a++) {
-        double price = p->now.limits[a] + length * p->limit_slope[a];
-        p->now.limits[a] = price > 0.0 ? price : 0.0;
-    }
-    shift_flow(p);
-    p->rounds++;
-}
-
-void lls_pricing_improve(lls_pricing *p, double target, uint32_t rounds)
-{
-    for (uint32_t r = 0; r < rounds && p->best.bound < target && p->step > 1e-4; r++) {
-        take_step(p, target);
-        evaluate(p);
-        if (p->idle < 12)
-            continue;
-        p->idle = 0;
-        p->step *= 0.6;
-        copy_prices(&p->now, &p->best, p->search);
-        memset(p->heading, 0, p->search->need_count * sizeof *p->heading);
-        evaluate(p);
-    }
-}
-
-/* --- the beginning ---------------------------------------------------------------------------- */
+/* --- prices in proportion to size ----------------------------------------------------------- */
 
 static void start_flow(lls_pricing *p)
 {
@@ -244,73 +165,274 @@ static void start_flow(lls_pricing *p)
     }
 }
 
-static void set_scale(lls_pricing *p, double scale)
+/* By share, memory, bandwidth, or the largest of them. */
+static double size_of(const lls_search *search, uint32_t tariff, uint32_t view)
 {
-    for (uint32_t n = 0; n < p->search->need_count; n++)
-        p->now.needs[n] = scale * lls_need_size(p->search, n);
+    const lls_need *need = &search->tariffs[tariff];
+    double memory = search->most_memory > 0.0 ? need->memory / search->most_memory : 0.0;
+    double size = view == 0 ? need->share : view == 1 ? memory : need->bandwidth;
+    if (view < 3)
+        return size;
+    size = need->share > memory ? need->share : memory;
+    return need->bandwidth > size ? need->bandwidth : size;
+}
+
+static void set_scale(lls_pricing *p, uint32_t view, double scale)
+{
+    for (uint32_t n = 0; n < p->search->tariff_count; n++)
+        p->now.tariffs[n] = scale * size_of(p->search, n, view);
     evaluate(p);
 }
 
 /* Whether the cheapest options use more than there is, by size. */
-static bool is_too_much(const lls_pricing *p)
+static bool is_too_much(const lls_pricing *p, uint32_t view)
 {
     const lls_search *search = p->search;
     double used = 0.0, room = 0.0;
     for (uint32_t m = 0; m < search->problem->menu_count; m++) {
         const lls_option *o = &search->options[p->choice[m]];
-        used += lls_need_size(search, o->need) * (double)o->slots;
+        used += size_of(search, o->tariff, view) * (double)o->slots;
     }
     for (uint32_t c = 0; c < search->layout.class_count; c++)
         for (uint32_t i = 0; i < p->patterns[c].count; i++)
-            room += lls_need_size(search, p->patterns[c].needs[i]) *
+            room += size_of(search, p->patterns[c].tariffs[i], view) *
                     (double)search->layout.classes[c].count;
     return used > room;
 }
 
-/* The scale of prices in proportion to size at which as much is asked for as there is. */
-static void find_scale(lls_pricing *p)
+/* The scale at which as much is asked for as there is. */
+static void find_scale(lls_pricing *p, uint32_t view)
 {
     double low = 0.0, high = fabs(p->best.bound) / (double)p->search->layout.slot_count + 1e-9;
-    set_scale(p, high);
-    for (uint32_t i = 0; i < 40 && is_too_much(p); i++) {
+    set_scale(p, view, high);
+    for (uint32_t i = 0; i < 40 && is_too_much(p, view); i++) {
         low = high;
         high *= 2.0;
-        set_scale(p, high);
+        set_scale(p, view, high);
     }
-    for (uint32_t i = 0; i < 16; i++) {
+    for (uint32_t i = 0; i < 12; i++) {
         double middle = 0.5 * (low + high);
-        set_scale(p, middle);
-        *(is_too_much(p) ? &low : &high) = middle;
+        set_scale(p, view, middle);
+        *(is_too_much(p, view) ? &low : &high) = middle;
     }
-    copy_prices(&p->now, &p->best, p->search);
+}
+
+/* --- the configuration program -----------------------------------------------------------------
+ */
+
+/* Rows: menus (one item each), tariffs (what is used is in the sets), classes (sets on GPUs). */
+static uint32_t tariff_row(const lls_search *search, uint32_t tariff)
+{
+    return search->problem->menu_count + tariff;
+}
+
+static uint32_t class_row(const lls_search *search, uint32_t class_number)
+{
+    return search->problem->menu_count + search->tariff_count + class_number;
+}
+
+/* Without items at first, at a cost that all items are below by far. */
+static bool start_master(lls_pricing *p)
+{
+    const lls_search *search = p->search;
+    uint32_t menus = search->problem->menu_count, classes = search->layout.class_count;
+    if (!lls_master_init(p->master, search->context, class_row(search, classes)))
+        return false;
+    double most = 1.0;
+    for (uint32_t m = 0; m < menus; m++)
+        for (uint32_t o = search->option_starts[m]; o < search->option_starts[m + 1]; o++) {
+            double cost = lls_prices_cost(&p->now, search, m, o, 0.0);
+            most = cost > most ? cost : most;
+        }
+    for (uint32_t m = 0; m < menus; m++)
+        lls_master_start(p->master, m, 1.0, 100.0 * most, 1.0);
+    /* A little of each tariff is there for nothing, else most steps would lead nowhere. */
+    for (uint32_t n = 0; n < search->tariff_count; n++)
+        lls_master_start(p->master, tariff_row(search, n), -1.0, 0.0, -1e-6 * (1.0 + n));
+    for (uint32_t c = 0; c < classes; c++)
+        lls_master_start(p->master, class_row(search, c), 1.0, 0.0,
+                         (double)search->layout.classes[c].count);
+    return true;
+}
+
+static bool enter_option(lls_pricing *p, uint32_t menu, uint32_t option)
+{
+    const lls_search *search = p->search;
+    const lls_option *o = &search->options[option];
+    lls_column column = {.cost = lls_prices_cost(&p->now, search, menu, option, 0.0),
+                         .count = 2,
+                         .tag = option,
+                         .owner = menu};
+    column.rows[0] = menu;
+    column.values[0] = 1.0;
+    column.rows[1] = tariff_row(search, o->tariff);
+    column.values[1] = -(double)o->slots;
+    return lls_master_enter(p->master, &column);
+}
+
+static bool enter_pattern(lls_pricing *p, uint32_t class_number)
+{
+    const lls_pattern *pattern = &p->patterns[class_number];
+    lls_column column = {.count = 1, .tag = LLS_NONE32};
+    column.rows[0] = class_row(p->search, class_number);
+    column.values[0] = 1.0;
+    for (uint32_t i = 0; i < pattern->count; i++) {
+        uint32_t row = tariff_row(p->search, pattern->tariffs[i]), at = 1;
+        while (at < column.count && column.rows[at] != row)
+            at++;
+        if (at == column.count)
+            column.rows[column.count++] = row;
+        column.values[at] += 1.0;
+    }
+    return lls_master_enter(p->master, &column);
+}
+
+/* A row's own column again: less is used than there is. */
+static bool enter_slack(lls_pricing *p, uint32_t row, double entry)
+{
+    lls_column column = {.count = 1, .tag = LLS_NONE32};
+    column.rows[0] = row;
+    column.values[0] = entry;
+    return lls_master_enter(p->master, &column);
+}
+
+static uint32_t enter_all(lls_pricing *p)
+{
+    const lls_search *search = p->search;
+    uint32_t entered = 0;
+    for (uint32_t c = 0; c < search->layout.class_count; c++)
+        entered += enter_pattern(p, c);
+    for (uint32_t m = 0; m < search->problem->menu_count; m++)
+        entered += enter_option(p, m, p->choice[m]);
+    for (uint32_t n = 0; n < search->tariff_count; n++)
+        entered += enter_slack(p, tariff_row(search, n), -1.0);
+    for (uint32_t c = 0; c < search->layout.class_count; c++)
+        entered += enter_slack(p, class_row(search, c), 1.0);
+    return entered;
+}
+
+/* Prices between the program's, which leap, and the best so far. */
+static void set_prices(lls_pricing *p, double leap)
+{
+    const lls_search *search = p->search;
+    for (uint32_t n = 0; n < search->tariff_count; n++) {
+        double dual = p->master->duals[tariff_row(search, n)];
+        dual = dual > 0.0 && size_of(search, n, 3) > 0.0 ? dual : 0.0;
+        p->now.tariffs[n] = leap * dual + (1.0 - leap) * p->best.tariffs[n];
+    }
     evaluate(p);
 }
+
+/* New columns at better prices; false: there are none. */
+static bool price_round(lls_pricing *p)
+{
+    double before = p->best.bound;
+    set_prices(p, 0.3);
+    if (enter_all(p) > 0 || p->best.bound > before)
+        return true;
+    set_prices(p, 1.0);
+    return enter_all(p) > 0;
+}
+
+/* Latency of each part, on average over the items that the program takes. */
+static void find_means(lls_pricing *p)
+{
+    const lls_search *search = p->search;
+    for (uint32_t m = 0; m < search->problem->menu_count; m++)
+        for (uint32_t u = search->use_starts[m]; u < search->use_starts[m + 1]; u++)
+            p->times.parts[search->uses[u].part] = 0.0;
+    for (uint32_t r = 0; r < p->master->rows; r++) {
+        const lls_column *column = &p->master->basis[r];
+        if (column->tag == LLS_NONE32)
+            continue;
+        for (uint32_t u = search->use_starts[column->owner];
+             u < search->use_starts[column->owner + 1]; u++)
+            p->times.parts[search->uses[u].part] +=
+                p->master->values[r] * lls_use_time(search, u, column->tag);
+    }
+}
+
+/* Towards the longest paths of the means, and limits that are passed dearer; whether anything
+ * changed. */
+static bool shift_flow(lls_pricing *p)
+{
+    const lls_search *search = p->search;
+    double weight = 1.0 / (1.0 + (double)++p->shifts), change = 0.0;
+    find_means(p);
+    for (uint32_t a = 0; a < search->problem->app_count; a++) {
+        const lls_place_app *app = &search->problem->apps[a];
+        double length = lls_times_path(&p->times, a, p->path);
+        for (uint32_t i = search->part_starts[a]; i < search->part_starts[a + 1]; i++) {
+            double shift = weight * ((p->path[i] ? 1.0 : 0.0) - p->now.flow[i]);
+            p->now.flow[i] += shift;
+            change += fabs(shift) * app->weight;
+        }
+        if (app->max_latency > 0.0) {
+            double over = (length - app->max_latency) / app->max_latency;
+            double price =
+                p->now.limits[a] + weight * over * fabs(p->best.bound) / app->max_latency;
+            price = price > 0.0 ? price : 0.0;
+            change += fabs(price - p->now.limits[a]);
+            p->now.limits[a] = price;
+        }
+    }
+    return change > 1e-12;
+}
+
+/* The basis at the costs of the new flow. */
+static void renew_costs(lls_pricing *p)
+{
+    weigh_all(p);
+    for (uint32_t r = 0; r < p->master->rows; r++) {
+        lls_column *column = &p->master->basis[r];
+        if (column->tag != LLS_NONE32)
+            column->cost = lls_prices_cost(&p->now, p->search, column->owner, column->tag, 0.0);
+    }
+    lls_master_price(p->master);
+}
+
+void lls_pricing_improve(lls_pricing *p, uint32_t rounds)
+{
+    for (uint32_t r = 0; r < rounds && !p->done; r++) {
+        double ceiling = p->now.fixed + lls_master_cost(p->master);
+        bool close = ceiling - p->best.bound < 1e-5 * fabs(p->best.bound);
+        if (!close && price_round(p))
+            continue;
+        if (p->shifts >= MOST_SHIFTS || !shift_flow(p))
+            p->done = true;
+        else
+            renew_costs(p);
+    }
+}
+
+/* --- the beginning ---------------------------------------------------------------------------- */
 
 bool lls_pricing_init(lls_pricing *p, lls_search *search)
 {
     const llmsched_context *context = search->context;
     const lls_place_problem *problem = search->problem;
-    *p = (lls_pricing){.search = search, .step = 1.0};
+    *p = (lls_pricing){.search = search};
     p->times.search = search;
     p->choice = lls_calloc(context, problem->menu_count, sizeof *p->choice);
     p->patterns = lls_calloc(context, search->layout.class_count, sizeof *p->patterns);
-    p->order = lls_calloc(context, search->need_count, sizeof *p->order);
+    p->order = lls_calloc(context, search->tariff_count, sizeof *p->order);
     p->path = lls_calloc(context, search->part_starts[problem->app_count], sizeof *p->path);
-    p->slope = lls_calloc(context, search->need_count, sizeof *p->slope);
-    p->heading = lls_calloc(context, search->need_count, sizeof *p->heading);
-    p->limit_slope = lls_calloc(context, problem->app_count, sizeof *p->limit_slope);
+    p->master = lls_calloc(context, 1, sizeof *p->master);
     if (p->choice == NULL || p->patterns == NULL || p->order == NULL || p->path == NULL ||
-        p->slope == NULL || p->heading == NULL || p->limit_slope == NULL ||
-        !allocate_prices(&p->now, search) || !allocate_prices(&p->best, search) ||
-        !lls_times_init(&p->times, search, NULL)) {
+        p->master == NULL || !allocate_prices(&p->now, search) ||
+        !allocate_prices(&p->best, search) || !lls_times_init(&p->times, search, NULL)) {
         lls_pricing_finish(p);
         return false;
     }
     p->best.bound = -HUGE_VAL;
     start_flow(p);
+    weigh_all(p);
     evaluate(p);
-    find_scale(p);
-    return true;
+    for (uint32_t view = 0; view < 4; view++)
+        find_scale(p, view);
+    copy_prices(&p->now, &p->best, search);
+    evaluate(p);
+    return start_master(p);
 }
 
 void lls_pricing_finish(lls_pricing *p)
@@ -323,7 +445,9 @@ void lls_pricing_finish(lls_pricing *p)
     lls_free(context, p->patterns);
     lls_free(context, p->order);
     lls_free(context, p->path);
-    lls_free(context, p->slope);
-    lls_free(context, p->heading);
-    lls_free(context, p->limit_slope);
+    if (p->master != NULL)
+        lls_master_finish(p->master);
+    lls_free(context, p->master);
+    *p = (lls_pricing){.search = p->search};
+    p->times.search = p->search;
 }

@@ -8,7 +8,8 @@
 
 /* --- menus ------------------------------------------------------------------------------ */
 
-static bool make_menus(lls_instance *in, lls_cluster *cluster, double utilisation)
+/* Menus without items where there is no cluster. */
+static bool make_menus(lls_instance *in, lls_cluster *cluster, const lls_planning *planning)
 {
     const llmsched_planner *planner = in->planner;
     in->menu_of = lls_calloc(planner->context, planner->model_count, sizeof *in->menu_of);
@@ -19,9 +20,11 @@ static bool make_menus(lls_instance *in, lls_cluster *cluster, double utilisatio
         in->menu_of[m] = LLS_NONE32;
         if (in->demands.models[m].load <= 0.0)
             continue;
-        uint32_t number = in->problem.menu_count;
-        if (!lls_menu_init(&in->problem.menus[number], cluster, m, &in->demands.models[m],
-                           utilisation))
+        lls_menu *menu = &in->problem.menus[in->problem.menu_count];
+        *menu = (lls_menu){.model = m, .name = planner->models[m].name};
+        uint32_t only = planning->only != NULL ? planning->only[m] : LLS_NONE32;
+        if (cluster != NULL && !lls_menu_init(menu, cluster, m, only, &in->demands.models[m],
+                                              planning->max_utilisation))
             return false;
         in->menu_of[m] = in->problem.menu_count++;
     }
@@ -242,11 +245,13 @@ llmsched_status lls_instance_init(lls_instance *in, const llmsched_planner *plan
                                       .domain_count = planner->domain_count,
                                       .move_cost = planning->move_cost,
                                       .kind_names = (const char *const *)planner->kinds};
-    bool ok = lls_cluster_init(&cluster, planner, planning->gpu_count);
-    if (ok) {
-        ok = make_menus(in, &cluster, planning->max_utilisation) && make_apps(in);
+    bool ok = planning->without_menus ? make_menus(in, NULL, planning)
+                                      : lls_cluster_init(&cluster, planner, planning->gpu_count);
+    if (ok && !planning->without_menus) {
+        ok = make_menus(in, &cluster, planning);
         lls_cluster_finish(&cluster);
     }
+    ok = ok && make_apps(in);
     if (ok && planning->running != NULL)
         ok = make_running(in, planning->running);
     if (ok)

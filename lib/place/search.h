@@ -59,8 +59,10 @@ typedef struct lls_option {
     double latency;
     double total_share; /* tp * share * replicas */
     uint32_t item, config, shape, need, tp, replicas;
-    uint32_t moves; /* replicas that cannot be where they run */
-    uint32_t slots; /* tp * replicas */
+    uint32_t moves;  /* replicas that cannot be where they run */
+    uint32_t slots;  /* tp * replicas */
+    uint32_t tariff; /* of its need */
+    uint32_t reserved;
 } lls_option;
 
 /* A stage or term of an application that uses a menu. */
@@ -93,6 +95,9 @@ typedef struct lls_search {
     lls_need *needs;
     uint32_t need_count, need_capacity;
     lls_map need_numbers;
+    lls_need *tariffs; /* needs of one price: no more in any dimension than those it stands for */
+    uint32_t tariff_count;
+    double most_memory; /* of a GPU */
     lls_use *uses;
     uint32_t *use_starts;    /* of each menu, and the end */
     uint32_t *part_starts;   /* of each application, and the end */
@@ -145,8 +150,10 @@ void lls_times_finish(lls_times *times);
 void lls_times_set(lls_times *times, uint32_t menu, uint32_t option);
 double lls_times_sum(const lls_times *times);
 bool lls_times_within_limits(const lls_times *times);
-/* Marks the stages of a longest path of an application in marks (by part). */
-void lls_times_path(const lls_times *times, uint32_t app, bool *marks);
+/* Seconds of a part with this option. */
+double lls_use_time(const lls_search *search, uint32_t use, uint32_t option);
+/* Marks the stages of a longest path of an application in marks (by part); returns its length. */
+double lls_times_path(const lls_times *times, uint32_t app, bool *marks);
 
 /* --- packing.c: who is where ------------------------------------------------------------ */
 
@@ -195,19 +202,19 @@ lls_fit lls_packing_search(lls_packing *packing, const uint32_t *choice, lls_fit
 
 /* A set of replicas on one GPU. */
 typedef struct lls_pattern {
-    uint32_t needs[64];
+    uint32_t tariffs[64];
     uint32_t count;
     double value; /* no set that fits is worth more */
 } lls_pattern;
 
-/* The dearest. order: room for need_count numbers. */
+/* The dearest. prices: of each tariff; order: room for as many numbers. */
 void lls_pattern_dearest(const lls_search *search, const double *prices, uint32_t class_number,
                          uint32_t *order, lls_pattern *pattern);
 
 /* --- prices.c: the Lagrangian bound ------------------------------------------------------- */
 
 typedef struct lls_prices {
-    double *needs;   /* of each GPU that a replica of this need uses */
+    double *tariffs; /* price of each GPU that a replica uses */
     double *flow;    /* of each part: probability that a path through the application has it */
     double *limits;  /* of each application's limit */
     double *factors; /* of latency, by menu and configuration */
@@ -220,26 +227,25 @@ typedef struct lls_prices {
 typedef struct lls_pricing {
     lls_search *search;
     lls_prices now, best;
-    lls_times times;         /* of the cheapest options at `now` */
-    uint32_t *choice;        /* these options */
-    lls_pattern *patterns;   /* of each class of GPUs, the dearest at `now` */
-    uint32_t *order;         /* room for the needs */
-    bool *path;              /* room for the parts */
-    double *slope, *heading; /* of the needs' prices, now and with some of the past */
-    double *limit_slope;     /* of the limits' prices */
-    double step;
-    uint32_t rounds, idle;
+    lls_times times;       /* of the cheapest options at `now`, or of the mean of the program's */
+    uint32_t *choice;      /* the cheapest options */
+    lls_pattern *patterns; /* of each class of GPUs, the dearest at `now` */
+    uint32_t *order;       /* room for the tariffs */
+    bool *path;            /* room for the parts */
+    struct lls_master *master;
+    uint32_t shifts; /* of the flow so far */
+    bool done;
 } lls_pricing;
 
 /* Prices at which the bound is that of the fastest items, then the best in proportion to size. */
 bool lls_pricing_init(lls_pricing *pricing, lls_search *search);
 void lls_pricing_finish(lls_pricing *pricing);
-/* Subgradient steps towards target; `best` is the best so far. */
-void lls_pricing_improve(lls_pricing *pricing, double target, uint32_t rounds);
-/* What an option of a menu costs, its need's price times scale. */
+/* So many rounds of the configuration program; `best` is the best so far. */
+void lls_pricing_improve(lls_pricing *pricing, uint32_t rounds);
+/* What an option of a menu costs, the price of what it takes times scale. */
 double lls_prices_cost(const lls_prices *prices, const lls_search *search, uint32_t menu,
                        uint32_t option, double scale);
-/* The cheapest option of a menu, its needs' prices times scale; cost may be NULL. */
+/* The cheapest option of a menu, the prices times scale; cost may be NULL. */
 uint32_t lls_prices_cheapest(const lls_prices *prices, const lls_search *search, uint32_t menu,
                              double scale, double *cost);
 
@@ -268,13 +274,22 @@ void lls_proposal_finish(lls_proposal *draft);
 bool lls_search_offer(lls_search *search, const lls_packing *packing, lls_times *times);
 /* A choice that fits, from the prices; false: none was found. */
 bool lls_proposal_make(lls_proposal *draft, const lls_prices *prices);
-/* What single changes and pairs of them make of it, offered as it goes. false: no memory. */
-bool lls_proposal_polish(lls_proposal *draft, const lls_prices *prices);
+/* What single changes and pairs of them make of it, then of plans near the best until so many nodes
+ * are visited; offered as it goes. false: no memory. */
+bool lls_proposal_polish(lls_proposal *draft, const lls_prices *prices, uint64_t until);
 
 /* --- branch.c ----------------------------------------------------------------------------- */
 
 /* Finds the best plan or proves that the best so far is. *why: "" where it did, else the reason.
  * false: no memory. */
 bool lls_branch(lls_search *search, const lls_prices *prices, const char **why);
+
+/* --- solve.c and shortage.c ------------------------------------------------------------------ */
+
+/* lls_solve() that does not explain why there is no plan: `proved` says whether that is certain. */
+llmsched_status lls_solve_once(const lls_place_problem *problem, const lls_solve_options *options,
+                               bool first_suffices, lls_solution *solution, llmsched_error *err);
+/* Fills in binding, reason and lift of a problem without a plan; LLMSCHED_ERROR_MEMORY. */
+llmsched_status lls_shortage_explain(const lls_place_problem *problem, lls_solution *solution);
 
 #endif

@@ -9,14 +9,16 @@
 
 /* Options looked at while prices are sought, and what that is bounded by. */
 static const double PRICING_WORK = 4e7;
-enum { LEAST_ROUNDS = 60, MOST_ROUNDS = 900, TURNS = 6 };
+enum { LEAST_ROUNDS = 20, MOST_ROUNDS = 900, MOST_WANDERING = 2000000 };
 
 typedef struct solver {
     lls_search search;
     lls_pricing pricing;
     lls_proposal draft;
     double alone, capacity, bound;
-    const char *why; /* not proved */
+    const char *why;  /* not proved */
+    uint32_t binding; /* what keeps a plan above the fastest items most */
+    uint32_t reserved;
 } solver;
 
 static double highest(double a, double b)
@@ -32,8 +34,9 @@ static void raise_bound(solver *s, double bound)
 
 static uint32_t rounds_of(const lls_search *search)
 {
-    double work = (double)search->option_count + 16.0 * (double)search->need_count +
-                  (double)search->need_count * (double)search->need_count / 16.0;
+    double rows = (double)search->problem->menu_count + (double)search->tariff_count;
+    double work =
+        (double)search->option_count + 0.2 * rows * rows * (double)search->problem->menu_count;
     double rounds = PRICING_WORK / (work + 1.0);
     return rounds < LEAST_ROUNDS  ? LEAST_ROUNDS
            : rounds > MOST_ROUNDS ? MOST_ROUNDS
@@ -47,31 +50,51 @@ static bool is_done(const solver *s)
            (best->found && lls_is_within(best->objective, s->bound));
 }
 
-/* Prices lead to plans, and plans to what prices aim at. false: no memory. */
+/* A plan at the prices of the first guess, then at the best. false: no memory. */
 static bool price_and_draft(solver *s)
 {
-    uint32_t rounds = rounds_of(&s->search) / TURNS;
-    for (uint32_t turn = 0; turn < TURNS && !is_done(s); turn++) {
-        double target = s->search.best.found
-                            ? s->search.best.objective
-                            : s->pricing.best.bound + 0.1 * fabs(s->pricing.best.bound) + 1e-6;
+    for (uint32_t turn = 0; turn < 2 && !is_done(s); turn++) {
         if (turn > 0)
-            lls_pricing_improve(&s->pricing, target, rounds);
+            lls_pricing_improve(&s->pricing, rounds_of(&s->search));
         raise_bound(s, s->pricing.best.bound);
-        if (lls_proposal_make(&s->draft, &s->pricing.best) &&
-            !lls_proposal_polish(&s->draft, &s->pricing.best))
-            return false;
+        bool fits = lls_proposal_make(&s->draft, &s->pricing.best);
         lls_search_visit(&s->search, 1);
+        if (fits && !lls_proposal_polish(&s->draft, &s->pricing.best, 0))
+            return false;
     }
     return true;
 }
 
+/* The tree with a part of the budget, where that is enough; else plans near the best, then the tree
+ * with the rest. */
+static bool branch(solver *s)
+{
+    uint64_t whole = s->search.budget;
+    s->search.budget = s->search.nodes + whole / 8;
+    bool ok = lls_branch(&s->search, &s->pricing.best, &s->why);
+    s->search.budget = whole;
+    if (!ok || *s->why == '\0' || s->search.stopped)
+        return ok;
+    uint64_t until = whole / 5 * 3 < MOST_WANDERING ? whole / 5 * 3 : MOST_WANDERING;
+    if (lls_proposal_make(&s->draft, &s->pricing.best) &&
+        !lls_proposal_polish(&s->draft, &s->pricing.best, s->search.nodes + until))
+        return false;
+    return lls_branch(&s->search, &s->pricing.best, &s->why);
+}
+
 static bool bound_by_knapsacks(solver *s)
 {
+    static const uint32_t BINDINGS[] = {LLMSCHED_BINDING_SHARE, LLMSCHED_BINDING_MEMORY,
+                                        LLMSCHED_BINDING_BANDWIDTH};
     s->capacity = s->alone;
-    for (uint32_t r = LLS_BY_SHARE; r <= LLS_BY_BANDWIDTH; r++)
+    s->binding = LLMSCHED_BINDING_DOMAIN;
+    for (uint32_t r = LLS_BY_SHARE; r <= LLS_BY_BANDWIDTH; r++) {
+        double before = s->capacity;
         if (!lls_knapsack_bound(&s->search, &s->pricing.best, r, &s->capacity))
             return false;
+        if (lls_is_below(before, s->capacity))
+            s->binding = BINDINGS[r];
+    }
     raise_bound(s, s->capacity);
     double bound = s->bound;
     if (!lls_knapsack_bound(&s->search, &s->pricing.best, LLS_BY_PRICE, &bound))
@@ -103,7 +126,7 @@ static bool run(solver *s)
     if (!price_and_draft(s) || !bound_by_knapsacks(s))
         return false;
     s->why = "";
-    return s->search.stopped || lls_branch(&s->search, &s->pricing.best, &s->why);
+    return s->search.stopped || branch(s);
 }
 
 /* --- the solution ---------------------------------------------------------------------------- */
@@ -136,6 +159,8 @@ static llmsched_status fill_solution(const solver *s, lls_solution *solution)
     solution->total_share = best->share;
     solution->touched_gpus = best->touched;
     solution->moved_replicas = best->moves;
+    bool alone = lls_is_within(best->objective, s->alone);
+    solution->binding = alone ? (uint32_t)LLMSCHED_BINDING_NONE : s->binding;
     solution->proved = *s->why == '\0' && !s->search.stopped;
     solution->bound = solution->proved || s->bound > best->objective ? best->objective : s->bound;
     const char *why = s->search.stopped ? "the search was stopped" : s->why;
@@ -152,13 +177,15 @@ static llmsched_status conclude(solver *s, lls_solution *solution, llmsched_erro
     if (!s->search.best.found && s->search.stopped)
         return lls_fail(err, LLMSCHED_ERROR_CALLBACK,
                         "the progress callback ended the search before there was a plan");
-    if (!s->search.best.found)
+    if (!s->search.best.found) {
+        solution->proved = *s->why == '\0';
         return LLMSCHED_NONE;
+    }
     return fill_solution(s, solution);
 }
 
-llmsched_status lls_solve(const lls_place_problem *problem, const lls_solve_options *options,
-                          lls_solution *solution, llmsched_error *err)
+llmsched_status lls_solve_once(const lls_place_problem *problem, const lls_solve_options *options,
+                               bool first_suffices, lls_solution *solution, llmsched_error *err)
 {
     solver s = {.why = ""};
     lls_solution found = {0};
@@ -167,9 +194,12 @@ llmsched_status lls_solve(const lls_place_problem *problem, const lls_solve_opti
     s.search.budget = options->node_budget;
     s.search.progress = options->progress;
     s.search.progress_user = options->progress_user;
+    s.search.first_suffices = first_suffices;
     link_parts(&s);
     if (status == LLMSCHED_OK)
         status = solver_init(&s) && run(&s) ? conclude(&s, &found, err) : LLMSCHED_ERROR_MEMORY;
+    else
+        found.proved = status == LLMSCHED_NONE;
     lls_proposal_finish(&s.draft);
     lls_pricing_finish(&s.pricing);
     lls_search_finish(&s.search);
@@ -178,6 +208,18 @@ llmsched_status lls_solve(const lls_place_problem *problem, const lls_solve_opti
     else
         *solution = found;
     return status == LLMSCHED_ERROR_MEMORY ? lls_fail_memory(err) : status;
+}
+
+llmsched_status lls_solve(const lls_place_problem *problem, const lls_solve_options *options,
+                          lls_solution *solution, llmsched_error *err)
+{
+    lls_solution found = {0};
+    llmsched_status status = lls_solve_once(problem, options, false, &found, err);
+    if (status == LLMSCHED_NONE && lls_shortage_explain(problem, &found) != LLMSCHED_OK)
+        status = lls_fail_memory(err);
+    if (status == LLMSCHED_OK || status == LLMSCHED_NONE)
+        *solution = found;
+    return status;
 }
 
 void lls_solution_finish(const llmsched_context *context, lls_solution *solution)

@@ -5,11 +5,12 @@
  */
 #include "place/search.h"
 
-static double use_time(const lls_search *search, uint32_t use, const lls_option *option)
+double lls_use_time(const lls_search *search, uint32_t use, uint32_t option)
 {
     const lls_use *u = &search->uses[use];
-    double factor = u->factor != NULL ? u->factor[option->config] : u->constant;
-    return u->fixed + factor * option->latency;
+    const lls_option *o = &search->options[option];
+    double factor = u->factor != NULL ? u->factor[o->config] : u->constant;
+    return u->fixed + factor * o->latency;
 }
 
 static double least_time(const lls_search *search, uint32_t menu, uint32_t use, const bool *alive)
@@ -18,7 +19,7 @@ static double least_time(const lls_search *search, uint32_t menu, uint32_t use, 
     for (uint32_t o = search->option_starts[menu]; o < search->option_starts[menu + 1]; o++) {
         if (alive != NULL && !alive[o])
             continue;
-        double time = use_time(search, use, &search->options[o]);
+        double time = lls_use_time(search, use, o);
         least = time < least ? time : least;
     }
     return least;
@@ -98,7 +99,7 @@ void lls_times_set(lls_times *times, uint32_t menu, uint32_t option)
     const lls_search *search = times->search;
     for (uint32_t u = search->use_starts[menu]; u < search->use_starts[menu + 1]; u++)
         times->parts[search->uses[u].part] =
-            option == LLS_NONE32 ? times->least[u] : use_time(search, u, &search->options[option]);
+            option == LLS_NONE32 ? times->least[u] : lls_use_time(search, u, option);
     for (uint32_t a = search->app_starts[menu]; a < search->app_starts[menu + 1]; a++)
         compute_app(times, search->app_lists[a]);
 }
@@ -122,14 +123,16 @@ bool lls_times_within_limits(const lls_times *times)
     return true;
 }
 
-void lls_times_path(const lls_times *times, uint32_t app, bool *marks)
+double lls_times_path(const lls_times *times, uint32_t app, bool *marks)
 {
     const lls_search *search = times->search;
     const lls_place_app *a = &search->problem->apps[app];
     uint32_t first = search->part_starts[app], at = LLS_NONE32;
-    double longest = -1.0;
-    for (uint32_t i = 0; i < a->term_count; i++)
+    double longest = -1.0, sum = 0.0;
+    for (uint32_t i = 0; i < a->term_count; i++) {
         marks[first + i] = true;
+        sum += times->parts[first + i];
+    }
     for (uint32_t i = 0; i < a->stage_count; i++) {
         marks[first + i] = false;
         times->finish[i] = times->parts[first + i] + part_start(times, &a->stages[i]);
@@ -146,4 +149,5 @@ void lls_times_path(const lls_times *times, uint32_t app, bool *marks)
             if (at == LLS_NONE32 || times->finish[stage->parents[p]] > times->finish[at])
                 at = stage->parents[p];
     }
+    return a->stage_count > 0 ? longest : sum;
 }

@@ -341,7 +341,7 @@ def remove_key(s):
 def help_everywhere():
     for arguments in (("--help",), ("-h",), ("simulate", "--help"), ("learn", "--help"),
                       ("query", "--help"), ("compare", "--help"), ("generate", "--help"), ("curves", "--help"),
-                      ("render", "--help")):
+                      ("render", "--help"), ("evaluate", "--help"), ("plan", "--help")):
         process = support.run_well(*arguments)
         assert process.stdout.startswith("usage: llmsched"), process.stdout
 
