@@ -132,7 +132,8 @@ class Executor(typing.NamedTuple):
 
 def _fields(kind, struct, **differing):
     """A dataclass out of the struct whose fields have its names, but for those that differ."""
-    values = {field.name: getattr(struct, field.name) for field in dataclasses.fields(kind) if field.name not in differing}
+    values = {field.name: getattr(struct, field.name) for field in dataclasses.fields(kind)
+              if field.name not in differing}
     values = {name: decode(value) if isinstance(value, bytes) else value for name, value in values.items()}
     return kind(**values, **differing)
 

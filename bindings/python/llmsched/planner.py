@@ -114,8 +114,9 @@ class Planner(Handle):
     def add_model(self, name, weight_bytes, kv_bytes_per_token=0.0, kv_floor_bytes=0.0, runtime_bytes=0.0):
         """Adds a model, without configurations."""
         return self._add(lib.llmsched_planner_add_model,
-                         new(c.llmsched_model, name=name, weight_bytes=weight_bytes, kv_bytes_per_token=kv_bytes_per_token,
-                             kv_floor_bytes=kv_floor_bytes, runtime_bytes=runtime_bytes))
+                         new(c.llmsched_model, name=name, weight_bytes=weight_bytes,
+                             kv_bytes_per_token=kv_bytes_per_token, kv_floor_bytes=kv_floor_bytes,
+                             runtime_bytes=runtime_bytes))
 
     def add_config(self, model, gpu, tp=1, max_batch=1, share=1.0, bandwidth=None, prefill=(0.0, 0.0),
                    decode=(0.0, 0.0, 0.0), prefill_table=(), decode_table=()):
@@ -231,14 +232,14 @@ class Planner(Handle):
     def plan(self, planner=None, **options):
         """A Plan; where there is none, one whose `feasible` is False.
 
-        planner      "llmsched", or a rival of planners(), with options after a colon ("k8s:target=0.5"); None: "llmsched"
+        planner      "llmsched", or a rival of planners() with its options ("k8s:target=0.5"); None: "llmsched"
         rate_factor  plan for the rates times this
         utilisation  most of a model's saturation rate that may be used; 0: 0.9
         node_budget  nodes of the search; 0: a million
         running      the Plan that runs now: prefer plans that move less
         move_cost_s  added to the objective for each replica that moves
-        progress     called now and then with (nodes, best, bound); what it returns, where true, ends the search with the
-                     best plan so far; an exception in it comes out of this call
+        progress     called now and then with (nodes, best, bound); true ends the search with the best plan so far; an
+                     exception in it comes out of this call
         """
         return self._ask(lib.llmsched_planner_plan, (), planner, **options)
 
@@ -289,7 +290,8 @@ def _app(name, rate_per_s, weight, max_latency_s):
                max_latency_s=max_latency_s or 0.0)
 
 
-def _options(planner=None, rate_factor=1.0, utilisation=0.0, node_budget=0, running=None, move_cost_s=0.0, progress=None):
+def _options(planner=None, rate_factor=1.0, utilisation=0.0, node_budget=0, running=None, move_cost_s=0.0,
+             progress=None):
     told = _Progress(progress)
     struct = new(c.llmsched_planner_options, planner=planner, rate_factor=rate_factor, max_utilisation=utilisation,
                  node_budget=node_budget, running=None if running is None else running._ptr, move_cost_s=move_cost_s)
