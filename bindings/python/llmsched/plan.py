@@ -130,7 +130,7 @@ class Executor(typing.NamedTuple):
     price: float
 
 
-def _fields(kind, struct, **differing):
+def _fields(kind, struct, /, **differing):
     """A dataclass out of the struct whose fields have its names, but for those that differ."""
     values = {field.name: getattr(struct, field.name) for field in dataclasses.fields(kind)
               if field.name not in differing}
