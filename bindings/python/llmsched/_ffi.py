@@ -6,6 +6,7 @@ LLMSCHED_LIBRARY names the file to load; without it the system is asked.
 
 import ctypes
 import ctypes.util
+import json
 import os
 
 from . import _generated as c
@@ -57,6 +58,13 @@ def encode(text):
     if b"\0" in data:
         raise errors.InvalidError(f"a string with a NUL in it: {text!r}")
     return data
+
+
+def as_text(document):
+    """A document as the library reads it: str, bytes, or what json writes."""
+    if isinstance(document, str):
+        return document.encode()
+    return bytes(document) if isinstance(document, (bytes, bytearray, memoryview)) else json.dumps(document).encode()
 
 
 def decode(data):

@@ -49,8 +49,12 @@ class Scheduler(Handle):
         super().__init__(make(lib.llmsched_scheduler_create, contexts.pointer(context), options))
 
     def _call(self, function, *arguments):
+        return self._run(function, self._ptr, *arguments)
+
+    def _run(self, function, *arguments):
+        """Calls a function that may call the policy: its exception comes out."""
         try:
-            return call(function, self._ptr, *arguments)
+            return call(function, *arguments)
         finally:
             if self._callbacks:
                 self._callbacks.reraise()
