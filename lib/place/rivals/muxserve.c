@@ -139,7 +139,7 @@ static bool place_tenant(mux *x, uint32_t i)
             on->memory + bytes_of(x, &t) > on->room * (1.0 + LLS_PLACE_SLACK))
             continue;
         double gain = throughput(x, m, i, &t) - on->throughput;
-        if (best.mesh == LLS_NONE32 || gain > best_gain) {
+        if (best.mesh == LLS_NONE32 || gain > best_gain + LLS_PLACE_EQUAL * t.rate) {
             best = t;
             best.mesh = m;
             best_gain = gain;
@@ -276,7 +276,7 @@ static llmsched_status try_splits(mux *x, lls_mux_placement *placement, llmsched
     bool found = false;
     do {
         double sum = try_split(x, &splits);
-        if (sum >= 0.0 && (!found || sum > placement->throughput)) {
+        if (sum >= 0.0 && (!found || sum > placement->throughput * (1.0 + LLS_PLACE_EQUAL))) {
             keep(x, sum, placement);
             found = true;
         }
