@@ -110,7 +110,7 @@ static void draw_mux_model(mux_case *c, lls_random *random, uint32_t m)
     static const double shares[] = {0.4, 0.6, 1.0};
     mux_model *model = &c->models[m];
     double seconds = 0.01 + 0.03 * lls_random_uniform(random);
-    model->weight = 1e9 * (5 + lls_random_below(random, 45));
+    model->weight = lls_random_below(random, 8) == 0 ? 0 : 1e9 * (5 + lls_random_below(random, 45));
     model->rate = (0.05 + 1.5 * lls_random_uniform(random)) * 0.16 / seconds;
     add_model(c->planner, m, model->weight);
     for (uint32_t i = 0; i < 12; i++) {

@@ -79,6 +79,30 @@ static void test_alignment(void **state)
     llmsched_planner_destroy(planner);
 }
 
+/* As many GPUs as three pairs want, but only two pairs of neighbours. */
+static void test_no_room_side_by_side(void **state)
+{
+    (void)state;
+    llmsched_planner *planner = begin();
+    add_domain(planner, "x", "k", 3, 80e9);
+    add_domain(planner, "y", "k", 3, 80e9);
+    for (uint32_t m = 0; m < 3; m++) {
+        add_model(planner, m, 100e9);
+        add_config(planner, m, "k", 2, 1, 0.01);
+        add_app(planner, m, 1, 1);
+    }
+    llmsched_plan *plan = plan_by(planner, "kserve");
+    assert_int_equal(plan->info.status, LLMSCHED_PLAN_INFEASIBLE);
+    assert_int_equal(plan->info.binding, LLMSCHED_BINDING_DOMAIN);
+    assert_string_equal(llmsched_plan_reason(plan),
+                        "3 models want 6 whole GPUs, and the cluster has 6, but not of the kinds "
+                        "and side by side as they want them");
+    assert_string_equal(llmsched_plan_lift(plan),
+                        "more GPUs of their kinds side by side in one domain");
+    llmsched_plan_release(plan);
+    llmsched_planner_destroy(planner);
+}
+
 static void test_no_room(void **state)
 {
     (void)state;
@@ -390,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_least_whole_gpus),
         cmocka_unit_test(test_alignment),
+        cmocka_unit_test(test_no_room_side_by_side),
         cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_best_manual_is_the_best_split),
