@@ -372,6 +372,8 @@ static bool go_on(brancher *b)
 static bool walk(brancher *b)
 {
     uint32_t menus = b->search->problem->menu_count, depth = 0;
+    if (menus == 0)
+        return true;
     b->at[0] = b->starts[b->menus[0]];
     for (;;) {
         uint32_t menu = b->menus[depth];

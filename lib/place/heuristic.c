@@ -46,11 +46,8 @@ bool lls_proposal_init(lls_proposal *draft, lls_search *search)
     draft->packing.search = search;
     draft->spare.search = search;
     draft->choice = lls_calloc(search->context, search->problem->menu_count, sizeof *draft->choice);
-    if (draft->choice != NULL && lls_times_init(&draft->times, search, NULL) &&
-        lls_packing_init(&draft->packing, search) && lls_packing_init(&draft->spare, search))
-        return true;
-    lls_proposal_finish(draft);
-    return false;
+    return draft->choice != NULL && lls_times_init(&draft->times, search, NULL) &&
+           lls_packing_init(&draft->packing, search) && lls_packing_init(&draft->spare, search);
 }
 
 void lls_proposal_finish(lls_proposal *draft)

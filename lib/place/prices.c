@@ -420,10 +420,8 @@ bool lls_pricing_init(lls_pricing *p, lls_search *search)
     p->master = lls_calloc(context, 1, sizeof *p->master);
     if (p->choice == NULL || p->patterns == NULL || p->order == NULL || p->path == NULL ||
         p->master == NULL || !allocate_prices(&p->now, search) ||
-        !allocate_prices(&p->best, search) || !lls_times_init(&p->times, search, NULL)) {
-        lls_pricing_finish(p);
+        !allocate_prices(&p->best, search) || !lls_times_init(&p->times, search, NULL))
         return false;
-    }
     p->best.bound = -HUGE_VAL;
     start_flow(p);
     weigh_all(p);

@@ -71,21 +71,24 @@ static bool place_all(starter *s)
 
 static void refuse(starter *s)
 {
-    char reason[120], lift[80];
+    char reason[160], lift[80];
     uint32_t models = 0, wanted = 0, there = s->rival.planning->gpu_count;
     for (uint32_t m = 0; m < s->rival.instance.planner->model_count; m++)
         if (s->configs[m] != LLS_NONE32) {
             models++;
             wanted += config_of(s, m)->tp;
         }
-    snprintf(reason, sizeof reason, "%u models want %u whole GPUs, and the cluster has %u",
-             (unsigned)models, (unsigned)wanted, (unsigned)there);
-    if (wanted > there)
-        snprintf(lift, sizeof lift, "%u more GPUs", (unsigned)(wanted - there));
+    bool are_few = wanted > there;
+    snprintf(reason, sizeof reason, "%u models want %u whole GPUs, and the cluster has %u%s",
+             (unsigned)models, (unsigned)wanted, (unsigned)there,
+             are_few ? "" : ", but not of the kinds and side by side as they want them");
+    if (are_few)
+        snprintf(lift, sizeof lift, "%u more GPU%s", (unsigned)(wanted - there),
+                 wanted - there > 1 ? "s" : "");
     else
         snprintf(lift, sizeof lift, "more GPUs of their kinds side by side in one domain");
-    lls_rival_refuse(&s->rival, wanted > there ? LLMSCHED_BINDING_SHARE : LLMSCHED_BINDING_DOMAIN,
-                     reason, lift);
+    lls_rival_refuse(&s->rival, are_few ? LLMSCHED_BINDING_SHARE : LLMSCHED_BINDING_DOMAIN, reason,
+                     lift);
 }
 
 static llmsched_status start(starter *s, llmsched_error *err)

@@ -8,38 +8,37 @@
 #include "place/rivals/rivals.h"
 #include "place/rivals/whole.h"
 
-/* Puts configs in *found; NULL: the rival's plan says why there are none. */
-static llmsched_status find_configs(lls_rival *rival, uint32_t **found, llmsched_error *err)
+/* Puts configs in *found, or the plan that says why there are none in *plan. */
+static llmsched_status find_configs(const llmsched_planner *planner, const lls_planning *planning,
+                                    uint32_t **found, llmsched_plan **plan, llmsched_error *err)
 {
+    lls_rival rival;
     uint32_t misfit;
-    *found = lls_whole_configs(rival, &misfit);
-    if (*found == NULL)
-        return lls_fail_memory(err);
-    if (misfit != LLS_NONE32) {
-        lls_whole_refuse(rival, misfit);
-        lls_free(rival->instance.planner->context, *found);
-        *found = NULL;
+    llmsched_status status = lls_rival_init(&rival, planner, planning, err);
+    if (status != LLMSCHED_OK)
+        return status;
+    uint32_t *configs = lls_whole_configs(&rival, &misfit);
+    if (configs != NULL && misfit == LLS_NONE32) {
+        *found = configs;
+        lls_rival_drop(&rival);
+        return LLMSCHED_OK;
     }
-    return LLMSCHED_OK;
+    if (configs != NULL)
+        lls_whole_refuse(&rival, misfit);
+    lls_free(planner->context, configs);
+    status = configs != NULL ? LLMSCHED_OK : lls_fail_memory(err);
+    return lls_rival_finish(&rival, status, plan, err);
 }
 
 llmsched_status lls_plan_best_manual(const llmsched_planner *planner, const lls_planning *planning,
                                      llmsched_plan **plan, llmsched_error *err)
 {
-    lls_rival rival;
     uint32_t *configs = NULL;
-    llmsched_plan *refusal = NULL;
-    llmsched_status status = lls_rival_init(&rival, planner, planning, err);
-    if (status != LLMSCHED_OK)
+    llmsched_status status = lls_method_options(planning, NULL, 0, err);
+    if (status == LLMSCHED_OK)
+        status = find_configs(planner, planning, &configs, plan, err);
+    if (status != LLMSCHED_OK || configs == NULL)
         return status;
-    status = find_configs(&rival, &configs, err);
-    status = lls_rival_finish(&rival, status, &refusal, err);
-    if (status != LLMSCHED_OK || configs == NULL) {
-        lls_free(planner->context, configs);
-        *plan = status == LLMSCHED_OK ? refusal : *plan;
-        return status;
-    }
-    llmsched_plan_release(refusal); /* an empty one */
     lls_planning whole = *planning;
     whole.only = configs;
     status = lls_plan_by_search(planner, &whole, plan, err);

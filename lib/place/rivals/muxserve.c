@@ -120,8 +120,8 @@ static double bytes_of(const mux *x, const tenant *t)
 /* Two meshes with nothing on them that differ in nothing but where they lie. */
 static bool are_alike(const mesh *a, const mesh *b)
 {
-    return a->memory == 0.0 && b->memory == 0.0 && a->log_size == b->log_size &&
-           a->kind == b->kind && a->room == b->room;
+    return a->share == 0.0 && b->share == 0.0 && a->log_size == b->log_size && a->kind == b->kind &&
+           a->room == b->room;
 }
 
 /* The i-th model goes where the throughput rises most, of equal meshes to the first. */
@@ -139,7 +139,7 @@ static bool place_tenant(mux *x, uint32_t i)
             on->memory + bytes_of(x, &t) > on->room * (1.0 + LLS_PLACE_SLACK))
             continue;
         double gain = throughput(x, m, i, &t) - on->throughput;
-        if (best.mesh == LLS_NONE32 || gain > best_gain) {
+        if (best.mesh == LLS_NONE32 || gain > best_gain + LLS_PLACE_EQUAL * t.rate) {
             best = t;
             best.mesh = m;
             best_gain = gain;
@@ -233,23 +233,50 @@ static void list_tenants(mux *x)
     }
 }
 
-static llmsched_status try_splits(mux *x, lls_mux_placement *placement, llmsched_error *err)
+/* Whether two domains have the same GPUs in the same order. */
+static bool are_same(const mux *x, uint32_t a, uint32_t b)
+{
+    const uint32_t *starts = x->cluster->domain_start, *ordered = x->cluster->ordered;
+    uint32_t count = starts[a + 1] - starts[a];
+    if (starts[b + 1] - starts[b] != count)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        const lls_gpu *one = &x->planner->gpus[ordered[starts[a] + i]];
+        const lls_gpu *other = &x->planner->gpus[ordered[starts[b] + i]];
+        if (one->kind != other->kind || one->memory != other->memory)
+            return false;
+    }
+    return true;
+}
+
+static llmsched_status begin_splits(const mux *x, lls_splits *splits, llmsched_error *err)
 {
     const llmsched_context *context = x->planner->context;
-    lls_splits splits;
-    uint32_t *sizes = lls_calloc(context, x->planner->domain_count, sizeof *sizes);
+    uint32_t domains = x->planner->domain_count;
+    uint32_t *sizes = lls_calloc(context, 2 * (size_t)domains, sizeof *sizes);
     if (sizes == NULL)
         return lls_fail_memory(err);
-    for (uint32_t d = 0; d < x->planner->domain_count; d++)
+    uint32_t *alike = sizes + domains;
+    for (uint32_t d = 0; d < domains; d++) {
         sizes[d] = x->cluster->domain_start[d + 1] - x->cluster->domain_start[d];
-    bool ok = lls_splits_init(&splits, context, sizes, x->planner->domain_count);
+        while (alike[d] < d && !are_same(x, alike[d], d))
+            alike[d]++;
+    }
+    bool ok = lls_splits_init(splits, context, sizes, alike, domains);
     lls_free(context, sizes);
-    if (!ok)
-        return lls_fail_memory(err);
+    return ok ? LLMSCHED_OK : lls_fail_memory(err);
+}
+
+static llmsched_status try_splits(mux *x, lls_mux_placement *placement, llmsched_error *err)
+{
+    lls_splits splits;
+    llmsched_status status = begin_splits(x, &splits, err);
+    if (status != LLMSCHED_OK)
+        return status;
     bool found = false;
     do {
         double sum = try_split(x, &splits);
-        if (sum >= 0.0 && (!found || sum > placement->throughput)) {
+        if (sum >= 0.0 && (!found || sum > placement->throughput * (1.0 + LLS_PLACE_EQUAL))) {
             keep(x, sum, placement);
             found = true;
         }

@@ -51,16 +51,28 @@ static llmsched_status predict(lls_rival *rival, llmsched_error *err)
     return lls_plan_predict(plan, &rival->instance, rival->planning->rate_factor, err);
 }
 
+static void end(lls_rival *rival)
+{
+    lls_cluster_finish(&rival->cluster);
+    lls_instance_finish(&rival->instance);
+}
+
+void lls_rival_drop(lls_rival *rival)
+{
+    llmsched_plan_release(rival->plan);
+    end(rival);
+}
+
 llmsched_status lls_rival_finish(lls_rival *rival, llmsched_status status, llmsched_plan **plan,
                                  llmsched_error *err)
 {
     if (status == LLMSCHED_OK && rival->plan->info.status != LLMSCHED_PLAN_INFEASIBLE)
         status = predict(rival, err);
-    if (status == LLMSCHED_OK)
-        *plan = rival->plan;
-    else
-        llmsched_plan_release(rival->plan);
-    lls_cluster_finish(&rival->cluster);
-    lls_instance_finish(&rival->instance);
-    return status;
+    if (status != LLMSCHED_OK) {
+        lls_rival_drop(rival);
+        return status;
+    }
+    *plan = rival->plan;
+    end(rival);
+    return LLMSCHED_OK;
 }

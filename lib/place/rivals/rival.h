@@ -24,5 +24,7 @@ void lls_rival_refuse(lls_rival *rival, uint32_t binding, const char *reason, co
  * either way. */
 llmsched_status lls_rival_finish(lls_rival *rival, llmsched_status status, llmsched_plan **plan,
                                  llmsched_error *err);
+/* Ends it without a plan. */
+void lls_rival_drop(lls_rival *rival);
 
 #endif
