@@ -78,9 +78,16 @@ static bool ask(struct planning *p)
 
 /* --- what is written ------------------------------------------------------------------------- */
 
+static bool is_standard_output(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
 static bool write_text(const char *path, const llmsched_text *text, struct problem *problem)
 {
     struct output out = {0};
+    if (is_standard_output(path))
+        return printf("%s\n", llmsched_text_data(text)) > 0;
     if (!output_open(&out, path, problem))
         return false;
     fprintf(out.file, "%s\n", llmsched_text_data(text));
@@ -115,11 +122,10 @@ static bool write_plan(struct planning *p)
 /* The table, unless standard output has something else to hold. */
 static bool print_plan(struct planning *p)
 {
-    bool wants_table = p->a->out == NULL || strcmp(p->a->out, "-") != 0;
+    if (is_standard_output(p->a->out) || is_standard_output(p->a->menus))
+        return true;
     if (p->a->render != NULL)
         return render_plan(p->plan, p->planner, p->a->render, stdout, p->problem);
-    if (!wants_table)
-        return true;
     if (p->a->max_rate)
         printf("Highest common factor on the rates: %.4g\n", p->factor);
     if (p->a->fewest_gpus)
@@ -141,8 +147,7 @@ static bool write_answers(struct planning *p)
     return print_plan(p);
 }
 
-/* --- the command --------------------------------------------------------------------------------
- */
+/* --- the command -------------------------------------------------------------------------- */
 
 static void plan_with(llmsched_context *context, const struct plan_arguments *a,
                       struct problem *problem)
@@ -170,6 +175,9 @@ static bool check(const struct plan_arguments *a, struct problem *problem)
         return bad_input(problem, "--move-cost: expected a number of 0 or more");
     if (a->max_rate && a->fewest_gpus)
         return bad_input(problem, "--max-rate: expected no --fewest-gpus beside it");
+    int texts = is_standard_output(a->out) + is_standard_output(a->menus) + (a->render != NULL);
+    if (texts > 1)
+        return bad_input(problem, "-o: expected one of -o, --menus and --render on standard output");
     return a->render == NULL || render_knows(a->render, problem);
 }
 
@@ -200,10 +208,10 @@ static int run(int argc, char **argv, struct problem *problem)
          "seconds of weighted latency that a replica elsewhere must be worth (0)"},
         {"--nodes", "N", OPTION_COUNT, false, &a.nodes, "nodes of the search (1000000)"},
         {"--menus", "MENUS.json", OPTION_TEXT, false, &a.menus,
-         "what was searched, llmsched-menus-1"},
+         "what was searched, llmsched-menus-1; - for standard output"},
         {"--render", "TARGET", OPTION_TEXT, false, &a.render,
          "on standard output, in place of the table: svg, vllm, sglang, compose, kserve, ray, mps"},
-        {"-o", "PLAN.json", OPTION_TEXT, false, &a.out, "the plan, llmsched-plan-1"},
+        {"-o", "PLAN.json", OPTION_TEXT, false, &a.out, "the plan, llmsched-plan-1; - for standard output, in place of the table"},
     };
     bool helped;
     if (!options_parse(&COMMAND_PLAN, options, COUNT_OF(options), argc, argv, &helped, problem) ||
