@@ -83,18 +83,19 @@ static bool is_standard_output(const char *path)
     return path != NULL && strcmp(path, "-") == 0;
 }
 
-static bool write_text(const char *path, const llmsched_text *text, struct problem *problem)
+/* Not yet under its name, so that of two files both appear or none. */
+static bool write_text(struct output *out, const char *path, const llmsched_text *text,
+                       struct problem *problem)
 {
-    struct output out = {0};
     if (is_standard_output(path))
         return printf("%s\n", llmsched_text_data(text)) > 0;
-    if (!output_open(&out, path, problem))
+    if (!output_open(out, path, problem))
         return false;
-    fprintf(out.file, "%s\n", llmsched_text_data(text));
-    return output_commit(&out, problem);
+    fprintf(out->file, "%s\n", llmsched_text_data(text));
+    return true;
 }
 
-static bool write_menus(struct planning *p)
+static bool write_menus(struct planning *p, struct output *out)
 {
     llmsched_text *text = NULL;
     llmsched_error err = {.size = sizeof err};
@@ -103,19 +104,31 @@ static bool write_menus(struct planning *p)
         options.rate_factor = p->factor;
     if (llmsched_planner_menus(p->planner, &options, &text, &err) != LLMSCHED_OK)
         return library_failed(p->problem, NULL, &err);
-    bool good = write_text(p->a->menus, text, p->problem);
+    bool good = write_text(out, p->a->menus, text, p->problem);
     llmsched_text_destroy(text);
     return good;
 }
 
-static bool write_plan(struct planning *p)
+static bool write_plan(struct planning *p, struct output *out)
 {
     llmsched_text *text = NULL;
     llmsched_error err = {.size = sizeof err};
     if (llmsched_plan_to_json(p->plan, &text, &err) != LLMSCHED_OK)
         return library_failed(p->problem, NULL, &err);
-    bool good = write_text(p->a->out, text, p->problem);
+    bool good = write_text(out, p->a->out, text, p->problem);
     llmsched_text_destroy(text);
+    return good;
+}
+
+static bool write_files(struct planning *p)
+{
+    struct output menus = {0}, plan = {0};
+    bool good = (p->a->menus == NULL || write_menus(p, &menus)) &&
+                (p->a->out == NULL || write_plan(p, &plan)) &&
+                (menus.file == NULL || output_commit(&menus, p->problem)) &&
+                (plan.file == NULL || output_commit(&plan, p->problem));
+    output_abandon(&menus);
+    output_abandon(&plan);
     return good;
 }
 
@@ -139,7 +152,7 @@ static bool write_answers(struct planning *p)
     llmsched_error err = {.size = sizeof err};
     if (llmsched_plan_get_info(p->plan, &info, &err) != LLMSCHED_OK)
         return library_failed(p->problem, NULL, &err);
-    if ((p->a->menus != NULL && !write_menus(p)) || (p->a->out != NULL && !write_plan(p)))
+    if (!write_files(p))
         return false;
     if (info.status == LLMSCHED_PLAN_INFEASIBLE)
         return no_result(p->problem, "no plan: %s; what would lift it: %s",
