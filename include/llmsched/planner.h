@@ -340,7 +340,8 @@ LLMSCHED_API llmsched_status llmsched_planner_plan(const llmsched_planner *plann
 
 /**
  * The dual question: the highest common factor on all rates for which there is a plan, within a
- * relative 1e-3, and that plan. Latency limits are those of the applications.
+ * relative 1e-3, and that plan. Latency limits are those of the applications; a plan of a rival
+ * that overloads a model or misses a limit does not count.
  * @param[out] factor  0 where no rate can be served
  * @param[out] plan    as of llmsched_planner_plan(), at that factor; may be NULL
  * @since 0.1
@@ -388,7 +389,8 @@ enum {
     LLMSCHED_BINDING_LATENCY = 6    /**< a latency limit */
 };
 
-/** The whole of a plan. Bounds and objective in seconds of weighted latency. @since 0.1 */
+/** The whole of a plan. Bounds and objective in seconds of weighted latency; what has no bound,
+ * such as the latency of an overloaded model or a gap without a bound, is 1e18. @since 0.1 */
 typedef struct llmsched_plan_info {
     uint32_t size;           /**< sizeof(llmsched_plan_info) */
     uint32_t status;         /**< LLMSCHED_PLAN_* */

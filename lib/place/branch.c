@@ -424,8 +424,8 @@ bool lls_branch(lls_search *search, const lls_prices *prices, const char **why)
         "the node budget ran out before the least latency was proved",
         "the least latency is proved; the node budget ran out before the fewest moves were",
         "the least latency is proved; the node budget ran out before the least share was",
-        "the least latency and share are proved; the node budget ran out before the fewest GPUs "
-        "were",
+        ("the least latency and share are proved; the node budget ran out before the fewest GPUs "
+         "were"),
     };
     brancher b;
     bool ok = brancher_init(&b, search, prices);

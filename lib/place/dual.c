@@ -15,12 +15,17 @@ typedef struct prober {
     llmsched_plan *best; /* of the last probe that had a plan */
 } prober;
 
-/* A rival's plan need not keep up with what it was made for. */
-static bool keeps_up(const llmsched_plan *plan)
+/* A rival's plan need not keep up with what it was made for, nor keep the limits. */
+static bool keeps_up(const prober *p, const llmsched_plan *plan)
 {
     for (uint32_t i = 0; i < plan->info.model_count; i++)
         if (plan->models[i].call_latency_s >= LLS_PLACE_OVERLOADED)
             return false;
+    for (uint32_t a = 0; a < plan->info.app_count; a++) {
+        double limit = p->planner->apps[a].max_latency;
+        if (limit > 0.0 && plan->apps[a].latency_s > limit * (1.0 + LLS_PLACE_EQUAL))
+            return false;
+    }
     return plan->info.status != LLMSCHED_PLAN_INFEASIBLE;
 }
 
@@ -29,7 +34,7 @@ static llmsched_status probe(prober *p, bool *there, llmsched_error *err)
 {
     llmsched_plan *plan = NULL;
     llmsched_status status = p->method->plan(p->planner, &p->planning, &plan, err);
-    *there = status == LLMSCHED_OK && keeps_up(plan);
+    *there = status == LLMSCHED_OK && keeps_up(p, plan);
     if (*there) {
         llmsched_plan_release(p->best);
         p->best = plan;

@@ -74,6 +74,13 @@ static void say_memory(const lls_instance *in, const findings *f, uint32_t model
         snprintf(plan->lift, sizeof plan->lift, "GPUs of %.4g GB or more", f->bytes / 1e9);
 }
 
+/* To four digits: what is said to be served is. */
+static double rounded_down(double value)
+{
+    double digit = pow(10.0, floor(log10(value)) - 3.0);
+    return floor(value / digit * (1.0 - LLS_PLACE_SLACK)) * digit;
+}
+
 static void say(const lls_instance *in, const lls_planning *planning, const findings *f,
                 uint32_t model, llmsched_plan *plan)
 {
@@ -100,9 +107,8 @@ static void say(const lls_instance *in, const lls_planning *planning, const find
         snprintf(plan->reason, sizeof plan->reason,
                  "model %.60s is asked for %.4g calls per second, and all GPUs serve at most %.4g",
                  m->name, load, most);
-        snprintf(plan->lift, sizeof plan->lift,
-                 "rates lower by a factor of %.4g, or as much more GPUs of %.40s", load / most,
-                 in->planner->kinds[f->placed->kind]);
+        snprintf(plan->lift, sizeof plan->lift, "%.4g times the rates, or more GPUs of %.40s",
+                 rounded_down(most / load), in->planner->kinds[f->placed->kind]);
     }
 }
 

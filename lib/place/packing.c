@@ -5,7 +5,6 @@
  */
 #include "place/search.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct lls_fullness {
@@ -108,9 +107,8 @@ void lls_packing_take(lls_packing *packing, uint32_t option, uint32_t first)
 
 /* --- one menu ------------------------------------------------------------------------------- */
 
-static int by_fullness(const void *a, const void *b)
+static int by_fullness(const struct lls_fullness *x, const struct lls_fullness *y)
 {
-    const struct lls_fullness *x = a, *y = b;
     if (x->used != y->used)
         return x->used > y->used ? -1 : 1;
     if (x->domain != y->domain)
@@ -118,8 +116,24 @@ static int by_fullness(const void *a, const void *b)
     return x->first < y->first ? -1 : x->first > y->first;
 }
 
-/* The groups of the option's shape that have room, the fullest first; how many. */
-static uint32_t order_groups(lls_packing *packing, uint32_t option)
+/* Lets order[at] of a heap, whose top is the fullest, sink to where it belongs. */
+static void sink(struct lls_fullness *order, uint32_t count, uint32_t at)
+{
+    struct lls_fullness moved = order[at];
+    for (uint32_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
+        if (child + 1 < count && by_fullness(&order[child + 1], &order[child]) < 0)
+            child++;
+        if (by_fullness(&moved, &order[child]) <= 0)
+            break;
+        order[at] = order[child];
+        at = child;
+    }
+    order[at] = moved;
+}
+
+/* The groups of the option's shape that have room, as a heap: few of many are wanted, and sorting
+ * them all took most of the time on large clusters. Returns how many. */
+static uint32_t heap_groups(lls_packing *packing, uint32_t option)
 {
     const lls_search *search = packing->search;
     const lls_shape *shape = &search->layout.shapes[search->options[option].shape];
@@ -134,7 +148,8 @@ static uint32_t order_groups(lls_packing *packing, uint32_t option)
         for (uint32_t s = first; s < first + shape->tp; s++)
             f->used += packing->share[s];
     }
-    qsort(packing->order, count, sizeof *packing->order, by_fullness);
+    for (uint32_t i = count / 2; i-- > 0;)
+        sink(packing->order, count, i);
     return count;
 }
 
@@ -159,9 +174,11 @@ static bool add_rest(lls_packing *packing, uint32_t menu, uint32_t option, uint3
 {
     const lls_option *o = &packing->search->options[option];
     uint32_t *places = packing->places + packing->search->place_starts[menu];
-    uint32_t groups = placed < o->replicas ? order_groups(packing, option) : 0;
-    for (uint32_t g = 0; g < groups && placed < o->replicas; g++) {
-        uint32_t first = packing->order[g].first;
+    uint32_t groups = placed < o->replicas ? heap_groups(packing, option) : 0;
+    while (groups > 0 && placed < o->replicas) {
+        uint32_t first = packing->order[0].first;
+        packing->order[0] = packing->order[--groups];
+        sink(packing->order, groups, 0);
         while (placed < o->replicas && lls_packing_fits(packing, option, first)) {
             lls_packing_put(packing, option, first);
             places[placed++] = first;

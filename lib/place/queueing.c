@@ -108,22 +108,22 @@ static uint64_t find_mode(const lls_service *service, uint32_t replicas)
     return high;
 }
 
-/* Sums of p(n) and (n - mode) p(n). */
+/* Sums of p(n) and n p(n): of positive terms, so that a mean far below 1 keeps its digits. */
 typedef struct moments {
     double sum, first;
 } moments;
 
-static void add(moments *m, double term, double distance)
+static void add(moments *m, double term, double n)
 {
     m->sum += term;
-    m->first += term * distance;
+    m->first += term * n;
 }
 
-/* Adds sum over j = 1, 2, ... of term q^j at distance + j. */
-static void add_geometric(moments *m, double term, double q, double distance)
+/* Adds sum over j = 1, 2, ... of term q^j at n + j. */
+static void add_geometric(moments *m, double term, double q, double n)
 {
     m->sum += term * q / (1.0 - q);
-    m->first += term * (distance * q / (1.0 - q) + q / ((1.0 - q) * (1.0 - q)));
+    m->first += term * (n * q / (1.0 - q) + q / ((1.0 - q) * (1.0 - q)));
 }
 
 /* --- calls that come one by one ------------------------------------------------------ */
@@ -133,22 +133,22 @@ static moments singles(const lls_service *service, uint32_t replicas, uint64_t m
 {
     moments m = {0};
     level at = level_of(service, replicas, mode);
-    add(&m, 1.0, 0.0);
-    double term = 1.0, distance = 0.0;
+    double term = 1.0, number = (double)mode;
+    add(&m, term, number);
     while (at.each < service->batch && term > VANISHED * m.sum) {
         level_up(&at);
         term *= service->load / level_rate(&at);
-        distance += 1.0;
-        add(&m, term, distance);
+        number += 1.0;
+        add(&m, term, number);
     }
     if (at.each == service->batch)
-        add_geometric(&m, term, service->load / level_rate(&at), distance);
+        add_geometric(&m, term, service->load / level_rate(&at), number);
     at = level_of(service, replicas, mode);
     term = 1.0;
     for (uint64_t n = mode; n > 0 && term > VANISHED * m.sum; n--) {
         term *= level_rate(&at) / service->load;
         level_down(&at);
-        add(&m, term, (double)(n - 1) - (double)mode);
+        add(&m, term, (double)(n - 1));
     }
     return m;
 }
@@ -200,7 +200,7 @@ static bool groups(lls_service *service, uint32_t replicas, uint64_t mode, momen
     if (!reserve(service, 1))
         return false;
     service->terms[0] = 1.0;
-    add(m, 1.0, (double)n - (double)mode);
+    add(m, 1.0, (double)n);
     bool goes_on = true;
     while (goes_on) {
         level_up(&at);
@@ -208,7 +208,7 @@ static bool groups(lls_service *service, uint32_t replicas, uint64_t mode, momen
             return false;
         service->terms[count] = next_term(service, count, level_rate(&at));
         n++;
-        add(m, service->terms[count++], (double)n - (double)mode);
+        add(m, service->terms[count++], (double)n);
         if (count % largest == 0)
             goes_on = n < most && (n <= mode || last_terms(service, count) > VANISHED * m->sum);
     }
@@ -225,6 +225,6 @@ bool lls_call_latency(lls_service *service, uint32_t replicas, double *seconds)
         return false;
     /* What a group has more than its size says takes its time too. */
     double rest = service->groups.rest / (replicas * service->saturation);
-    *seconds = ((double)mode + m.first / m.sum) / service->load + rest;
+    *seconds = m.first / m.sum / service->load + rest;
     return true;
 }

@@ -51,6 +51,19 @@ FROZEN(llmsched_tenant_view, 40);
 FROZEN(llmsched_scheduler_options, 32);
 FROZEN(llmsched_scheduler_stats, 40);
 FROZEN(llmsched_history_options, 24);
+FROZEN(llmsched_gpu, 40);
+FROZEN(llmsched_model, 48);
+FROZEN(llmsched_model_config, 128);
+FROZEN(llmsched_app, 40);
+FROZEN(llmsched_app_stage, 80);
+FROZEN(llmsched_app_call, 64);
+FROZEN(llmsched_planner_options, 72);
+FROZEN(llmsched_plan_info, 120);
+FROZEN(llmsched_plan_model, 88);
+FROZEN(llmsched_plan_replica, 24);
+FROZEN(llmsched_plan_app, 32);
+FROZEN(llmsched_plan_gpu, 64);
+FROZEN(llmsched_autoscaler, 24);
 #endif
 
 /* Options as a later version of the headers would have them: one more field. */

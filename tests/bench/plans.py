@@ -226,10 +226,10 @@ def throughput(bench, case):
     for planner in ("k8s", "kserve"):
         rates[planner] = best_of(bench, case, autoscaled(bench, case, planner), limit)
     for planner in ("best-manual", "muxserve", "llmsched"):
-        plans = static(bench, case, planner, (0.95, 0.9, 0.8, 0.7) if planner != "muxserve" else (0.9,))
+        plans = static(bench, case, planner, (0.98, 0.95, 0.9, 0.8, 0.7) if planner != "muxserve" else (0.9,))
         best = best_of(bench, case, plans, limit)
         if best[0] > 0:
-            more = at_shares(bench, case, planner, best[0], (0.7, 0.9, 1.0, 1.05))
+            more = at_shares(bench, case, planner, best[0], (0.7, 0.9, 0.95, 1.0, 1.03))
             best = max(best, best_of(bench, case, more, limit), key=lambda one: one[0])
         rates[planner] = best
     for planner, (rate, label, plan) in rates.items():
@@ -240,15 +240,17 @@ def throughput(bench, case):
 # --- latency -----------------------------------------------------------------------------------------------------
 
 def low_latency(bench, case, planner, rate, kept, limit):
-    """The planner's plan of least mean latency at a rate, of those that sustain `kept`: (mean, p95, label)."""
+    """The planner's plan of least mean latency at a rate, of those that sustain `kept`. The less of the saturation
+    rate may be used at this rate, the more is sustained."""
     best = None
-    for utilisation in UTILISATIONS:
-        plan = bench.plan(case, planner, "--rate-factor", case.factor(rate), "--utilisation", utilisation)
+    for utilisation in UTILISATIONS + [share * rate / kept for share in (1.0, 0.9, 0.8, 0.7)]:
+        plan = bench.plan(case, planner, "--rate-factor", case.factor(rate), "--utilisation",
+                          min(max(utilisation, 0.01), 0.99))
         if plan is None or sustained(bench, case, plan, limit) < kept:
             continue
         found = bench.latencies(case, plan, rate)
         if best is None or found["mean_s"] < best["mean_s"]:
-            best = {**found, "plan": f"{planner} at {utilisation}", "rate_per_s": sustained(bench, case, plan, limit),
+            best = {**found, "plan": f"{planner} at {utilisation:.3g}", "rate_per_s": sustained(bench, case, plan, limit),
                     "placed": placed(plan)}
     return best
 
@@ -364,7 +366,7 @@ def sweep(bench, folder):
     for gpus in (4, 8):
         for tokens in (64, 256, 1000, 2000):
             name = f"{gpus} GPUs, answers of {tokens}"
-            rows[name] = latency(bench, longer_answers(source, bench, name, tokens, gpus), (0.1, 0.3, 0.6, 0.8))
+            rows[name] = latency(bench, longer_answers(source, bench, name, tokens, gpus), (0.02, 0.1, 0.3, 0.6, 0.8))
             print_latency(name, rows[name])
     return rows
 
