@@ -78,16 +78,24 @@ static bool ask(struct planning *p)
 
 /* --- what is written ------------------------------------------------------------------------- */
 
-static bool write_text(const char *path, const llmsched_text *text, struct problem *problem)
+static bool is_standard_output(const char *path)
 {
-    struct output out = {0};
-    if (!output_open(&out, path, problem))
-        return false;
-    fprintf(out.file, "%s\n", llmsched_text_data(text));
-    return output_commit(&out, problem);
+    return path != NULL && strcmp(path, "-") == 0;
 }
 
-static bool write_menus(struct planning *p)
+/* Not yet under its name, so that of two files both appear or none. */
+static bool write_text(struct output *out, const char *path, const llmsched_text *text,
+                       struct problem *problem)
+{
+    if (is_standard_output(path))
+        return printf("%s\n", llmsched_text_data(text)) > 0;
+    if (!output_open(out, path, problem))
+        return false;
+    fprintf(out->file, "%s\n", llmsched_text_data(text));
+    return true;
+}
+
+static bool write_menus(struct planning *p, struct output *out)
 {
     llmsched_text *text = NULL;
     llmsched_error err = {.size = sizeof err};
@@ -96,30 +104,41 @@ static bool write_menus(struct planning *p)
         options.rate_factor = p->factor;
     if (llmsched_planner_menus(p->planner, &options, &text, &err) != LLMSCHED_OK)
         return library_failed(p->problem, NULL, &err);
-    bool good = write_text(p->a->menus, text, p->problem);
+    bool good = write_text(out, p->a->menus, text, p->problem);
     llmsched_text_destroy(text);
     return good;
 }
 
-static bool write_plan(struct planning *p)
+static bool write_plan(struct planning *p, struct output *out)
 {
     llmsched_text *text = NULL;
     llmsched_error err = {.size = sizeof err};
     if (llmsched_plan_to_json(p->plan, &text, &err) != LLMSCHED_OK)
         return library_failed(p->problem, NULL, &err);
-    bool good = write_text(p->a->out, text, p->problem);
+    bool good = write_text(out, p->a->out, text, p->problem);
     llmsched_text_destroy(text);
+    return good;
+}
+
+static bool write_files(struct planning *p)
+{
+    struct output menus = {0}, plan = {0};
+    bool good = (p->a->menus == NULL || write_menus(p, &menus)) &&
+                (p->a->out == NULL || write_plan(p, &plan)) &&
+                (menus.file == NULL || output_commit(&menus, p->problem)) &&
+                (plan.file == NULL || output_commit(&plan, p->problem));
+    output_abandon(&menus);
+    output_abandon(&plan);
     return good;
 }
 
 /* The table, unless standard output has something else to hold. */
 static bool print_plan(struct planning *p)
 {
-    bool wants_table = p->a->out == NULL || strcmp(p->a->out, "-") != 0;
+    if (is_standard_output(p->a->out) || is_standard_output(p->a->menus))
+        return true;
     if (p->a->render != NULL)
         return render_plan(p->plan, p->planner, p->a->render, stdout, p->problem);
-    if (!wants_table)
-        return true;
     if (p->a->max_rate)
         printf("Highest common factor on the rates: %.4g\n", p->factor);
     if (p->a->fewest_gpus)
@@ -133,7 +152,7 @@ static bool write_answers(struct planning *p)
     llmsched_error err = {.size = sizeof err};
     if (llmsched_plan_get_info(p->plan, &info, &err) != LLMSCHED_OK)
         return library_failed(p->problem, NULL, &err);
-    if ((p->a->menus != NULL && !write_menus(p)) || (p->a->out != NULL && !write_plan(p)))
+    if (!write_files(p))
         return false;
     if (info.status == LLMSCHED_PLAN_INFEASIBLE)
         return no_result(p->problem, "no plan: %s; what would lift it: %s",
@@ -141,8 +160,7 @@ static bool write_answers(struct planning *p)
     return print_plan(p);
 }
 
-/* --- the command --------------------------------------------------------------------------------
- */
+/* --- the command -------------------------------------------------------------------------- */
 
 static void plan_with(llmsched_context *context, const struct plan_arguments *a,
                       struct problem *problem)
@@ -170,6 +188,9 @@ static bool check(const struct plan_arguments *a, struct problem *problem)
         return bad_input(problem, "--move-cost: expected a number of 0 or more");
     if (a->max_rate && a->fewest_gpus)
         return bad_input(problem, "--max-rate: expected no --fewest-gpus beside it");
+    int texts = is_standard_output(a->out) + is_standard_output(a->menus) + (a->render != NULL);
+    if (texts > 1)
+        return bad_input(problem, "-o: expected one of -o, --menus and --render on standard output");
     return a->render == NULL || render_knows(a->render, problem);
 }
 
@@ -200,10 +221,10 @@ static int run(int argc, char **argv, struct problem *problem)
          "seconds of weighted latency that a replica elsewhere must be worth (0)"},
         {"--nodes", "N", OPTION_COUNT, false, &a.nodes, "nodes of the search (1000000)"},
         {"--menus", "MENUS.json", OPTION_TEXT, false, &a.menus,
-         "what was searched, llmsched-menus-1"},
+         "what was searched, llmsched-menus-1; - for standard output"},
         {"--render", "TARGET", OPTION_TEXT, false, &a.render,
          "on standard output, in place of the table: svg, vllm, sglang, compose, kserve, ray, mps"},
-        {"-o", "PLAN.json", OPTION_TEXT, false, &a.out, "the plan, llmsched-plan-1"},
+        {"-o", "PLAN.json", OPTION_TEXT, false, &a.out, "the plan, llmsched-plan-1; - for standard output, in place of the table"},
     };
     bool helped;
     if (!options_parse(&COMMAND_PLAN, options, COUNT_OF(options), argc, argv, &helped, problem) ||

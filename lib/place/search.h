@@ -238,6 +238,7 @@ typedef struct lls_pricing {
 } lls_pricing;
 
 /* Prices at which the bound is that of the fastest items, then the best in proportion to size. */
+/* false: no memory; to be finished all the same. */
 bool lls_pricing_init(lls_pricing *pricing, lls_search *search);
 void lls_pricing_finish(lls_pricing *pricing);
 /* So many rounds of the configuration program; `best` is the best so far. */
@@ -268,6 +269,7 @@ typedef struct lls_proposal {
     double objective;
 } lls_proposal;
 
+/* false: no memory; to be finished all the same. */
 bool lls_proposal_init(lls_proposal *draft, lls_search *search);
 void lls_proposal_finish(lls_proposal *draft);
 /* Keeps what packing holds if it is better than the best so far; its choice must be complete. */
