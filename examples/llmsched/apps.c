@@ -42,6 +42,14 @@ static bool default_model(const struct filling *f, const cJSON *app, const char 
     return true;
 }
 
+/* cJSON prints 15 digits where these are near enough. */
+static bool add_exactly(cJSON *object, const char *key, double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.17g", value);
+    return cJSON_AddRawToObject(object, key, text) != NULL;
+}
+
 static bool add_call(const struct filling *f, const cJSON *app, const llmsched_profile_call *call,
                      cJSON *calls)
 {
@@ -60,7 +68,7 @@ static bool add_call(const struct filling *f, const cJSON *app, const llmsched_p
     cJSON *object = cJSON_CreateObject();
     bool good = cJSON_AddStringToObject(object, "model", model) != NULL;
     for (size_t i = 0; i < COUNT_OF(numbers); i++)
-        good = good && cJSON_AddNumberToObject(object, numbers[i].key, numbers[i].value) != NULL;
+        good = good && add_exactly(object, numbers[i].key, numbers[i].value);
     if (good && cJSON_AddItemToArray(calls, object))
         return true;
     cJSON_Delete(object);

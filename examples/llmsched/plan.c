@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* llmsched plan: where models should live. */
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "io.h"
@@ -87,8 +85,10 @@ static bool is_standard_output(const char *path)
 static bool write_text(struct output *out, const char *path, const llmsched_text *text,
                        struct problem *problem)
 {
-    if (is_standard_output(path))
-        return printf("%s\n", llmsched_text_data(text)) > 0;
+    if (is_standard_output(path)) {
+        printf("%s\n", llmsched_text_data(text)); /* main() sees whether that went well */
+        return true;
+    }
     if (!output_open(out, path, problem))
         return false;
     fprintf(out->file, "%s\n", llmsched_text_data(text));
@@ -190,7 +190,8 @@ static bool check(const struct plan_arguments *a, struct problem *problem)
         return bad_input(problem, "--max-rate: expected no --fewest-gpus beside it");
     int texts = is_standard_output(a->out) + is_standard_output(a->menus) + (a->render != NULL);
     if (texts > 1)
-        return bad_input(problem, "-o: expected one of -o, --menus and --render on standard output");
+        return bad_input(problem,
+                         "-o: expected one of -o, --menus and --render on standard output");
     return a->render == NULL || render_knows(a->render, problem);
 }
 
@@ -224,7 +225,8 @@ static int run(int argc, char **argv, struct problem *problem)
          "what was searched, llmsched-menus-1; - for standard output"},
         {"--render", "TARGET", OPTION_TEXT, false, &a.render,
          "on standard output, in place of the table: svg, vllm, sglang, compose, kserve, ray, mps"},
-        {"-o", "PLAN.json", OPTION_TEXT, false, &a.out, "the plan, llmsched-plan-1; - for standard output, in place of the table"},
+        {"-o", "PLAN.json", OPTION_TEXT, false, &a.out,
+         "the plan, llmsched-plan-1; - for standard output, in place of the table"},
     };
     bool helped;
     if (!options_parse(&COMMAND_PLAN, options, COUNT_OF(options), argc, argv, &helped, problem) ||
