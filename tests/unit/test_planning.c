@@ -428,11 +428,11 @@ static void test_failing_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_highest_rate),        cmocka_unit_test(test_fewest_gpus),
-        cmocka_unit_test(test_rare_calls),          cmocka_unit_test(test_lift_of_rate),
-        cmocka_unit_test(test_lift_of_memory),      cmocka_unit_test(test_again),
-        cmocka_unit_test(test_cancelled),           cmocka_unit_test(test_bad_options),
-        cmocka_unit_test(test_no_highest_rate),     cmocka_unit_test(test_failing_allocations),
+        cmocka_unit_test(test_highest_rate),    cmocka_unit_test(test_fewest_gpus),
+        cmocka_unit_test(test_rare_calls),      cmocka_unit_test(test_lift_of_rate),
+        cmocka_unit_test(test_lift_of_memory),  cmocka_unit_test(test_again),
+        cmocka_unit_test(test_cancelled),       cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_no_highest_rate), cmocka_unit_test(test_failing_allocations),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
