@@ -4,7 +4,7 @@
  * above the bound, and how time and memory grow with GPUs and models. Prints tables; JSON where
  * asked.
  *
- *     bench_place [--short] [--json FILE]
+ *     bench_place [--short] [--load PART] [--models N --gpus N] [--json FILE]
  *
  * Models are shaped like measured ones: decoding is bound by memory bandwidth, prompts by compute,
  * both fall with the tensor-parallel degree, and a third of a GPU is worth more than a third of it.
@@ -23,15 +23,13 @@
 
 enum { SEEDS = 5, NODE_GPUS = 8, NAME_BYTES = 16 };
 
-/* Of all GPUs by whole GPUs in full batches. */
-static const double LOAD = 0.35;
-
 static llmsched_error err = {.size = sizeof err};
 
+/* Seconds of the processor: one thread, and other programs may be running. */
 static double now(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -273,6 +271,8 @@ struct settings {
     bool is_short;
     FILE *json;
     bool comma;
+    uint32_t models, gpus; /* one size alone; 0: all */
+    double load;
 };
 
 static void put_json(struct settings *set, const char *table, const struct world *w,
@@ -296,7 +296,7 @@ static void put_gap(struct settings *set, uint32_t models, uint32_t gpus, double
     double gaps[SEEDS], seconds[SEEDS];
     uint32_t count = 0, proved = 0, seeds = set->is_short ? 2 : SEEDS;
     for (uint32_t seed = 1; seed <= seeds; seed++) {
-        struct world w = {.seed = seed, .models = models, .gpus = gpus, .load = LOAD};
+        struct world w = {.seed = seed, .models = models, .gpus = gpus, .load = set->load};
         struct outcome o = plan(&w);
         put_json(set, "gap", &w, &o);
         seconds[seed - 1] = o.seconds;
@@ -332,7 +332,7 @@ static void put_gaps(struct settings *set)
 
 static void put_size(struct settings *set, uint32_t models, uint32_t gpus)
 {
-    struct world w = {.seed = 1, .models = models, .gpus = gpus, .load = LOAD};
+    struct world w = {.seed = 1, .models = models, .gpus = gpus, .load = set->load};
     struct outcome o = plan(&w);
     put_json(set, "growth", &w, &o);
     printf("%6" PRIu32 " %6" PRIu32 " %9.3f %9.2f %9" PRIu64, models, gpus, o.seconds,
@@ -350,6 +350,10 @@ static void put_growth(struct settings *set)
     uint32_t most_gpus = set->is_short ? 128 : 1024;
     size_t models = set->is_short ? 4 : LLS_COUNT(MODELS);
     printf("\n%6s %6s %9s %9s %9s %10s\n", "models", "GPUs", "s", "MB", "nodes", "gap %");
+    if (set->models > 0) {
+        put_size(set, set->models, set->gpus);
+        return;
+    }
     for (uint32_t gpus = 8; gpus <= most_gpus; gpus *= 2)
         put_size(set, 16, gpus);
     for (size_t m = 0; m < models; m++)
@@ -363,25 +367,33 @@ static bool read_arguments(int argc, char **argv, struct settings *set)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--short") == 0)
             set->is_short = true;
+        else if (i + 1 < argc && strcmp(argv[i], "--load") == 0)
+            set->load = strtod(argv[++i], NULL);
+        else if (i + 1 < argc && strcmp(argv[i], "--models") == 0)
+            set->models = (uint32_t)strtoul(argv[++i], NULL, 10);
+        else if (i + 1 < argc && strcmp(argv[i], "--gpus") == 0)
+            set->gpus = (uint32_t)strtoul(argv[++i], NULL, 10);
         else if (i + 1 < argc && strcmp(argv[i], "--json") == 0 &&
                  (set->json = fopen(argv[i + 1], "w")) != NULL)
             i++;
         else
             return false;
     }
-    return true;
+    return (set->models > 0) == (set->gpus > 0) && set->gpus % NODE_GPUS == 0 && set->load > 0.0;
 }
 
 int main(int argc, char **argv)
 {
-    struct settings set = {0};
+    struct settings set = {.load = 0.35};
     if (!read_arguments(argc, argv, &set)) {
-        fputs("usage: bench_place [--short] [--json FILE]\n", stderr);
+        fputs("usage: bench_place [--short] [--load PART] [--models N --gpus N] [--json FILE]\n",
+              stderr);
         return 2;
     }
     if (set.json != NULL)
         fputs("{\"format\":\"llmsched-bench-place-1\",\"plans\":[", set.json);
-    put_gaps(&set);
+    if (set.models == 0)
+        put_gaps(&set);
     put_growth(&set);
     if (set.json != NULL) {
         fputs("]}\n", set.json);
