@@ -75,9 +75,10 @@ static bool branch(solver *s)
     s->search.budget = whole;
     if (!ok || *s->why == '\0' || s->search.stopped)
         return ok;
-    uint64_t until = whole / 5 * 3 < MOST_WANDERING ? whole / 5 * 3 : MOST_WANDERING;
-    if (lls_proposal_make(&s->draft, &s->pricing.best) &&
-        !lls_proposal_polish(&s->draft, &s->pricing.best, s->search.nodes + until))
+    uint64_t part = whole / 5 * 3 < MOST_WANDERING ? whole / 5 * 3 : MOST_WANDERING;
+    uint64_t until = s->search.nodes + part < whole ? s->search.nodes + part : whole;
+    if (s->search.nodes < until && lls_proposal_make(&s->draft, &s->pricing.best) &&
+        !lls_proposal_polish(&s->draft, &s->pricing.best, until))
         return false;
     return lls_branch(&s->search, &s->pricing.best, &s->why);
 }
