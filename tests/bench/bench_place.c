@@ -21,7 +21,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SEEDS = 5, NODE_GPUS = 8, NAME_BYTES = 16 };
+enum { SEEDS = 5, MOST_PLANS = 1024, NODE_GPUS = 8, NAME_BYTES = 16 };
 
 static llmsched_error err = {.size = sizeof err};
 
@@ -281,34 +281,40 @@ static void put_json(struct settings *set, const char *table, const struct world
     if (set->json == NULL)
         return;
     fprintf(set->json,
-            "%s\n{\"table\":\"%s\",\"models\":%" PRIu32 ",\"gpus\":%" PRIu32 ",\"seed\":%" PRIu64
-            ",\"status\":%" PRIu32 ",\"gap\":%.9g,\"plan_s\":%.9f,\"bytes\":%" PRIu64
-            ",\"nodes\":%" PRIu64 ",\"touched_gpus\":%" PRIu32 "}",
-            set->comma ? "," : "", table, w->models, w->gpus, w->seed, o->status, o->gap,
+            "%s\n{\"table\":\"%s\",\"load\":%.9g,\"models\":%" PRIu32 ",\"gpus\":%" PRIu32
+            ",\"seed\":%" PRIu64 ",\"status\":%" PRIu32
+            ",\"gap\":%.9g,\"plan_s\":%.9f,\"bytes\":%" PRIu64 ",\"nodes\":%" PRIu64
+            ",\"touched_gpus\":%" PRIu32 "}",
+            set->comma ? "," : "", table, w->load, w->models, w->gpus, w->seed, o->status, o->gap,
             o->seconds, o->bytes, o->nodes, o->touched);
     set->comma = true;
 }
 
+struct gaps {
+    double values[MOST_PLANS];
+    size_t count;
+};
+
 /* Median and worst over the seeds; without a plan there is no gap, which is counted. */
-static void put_gap(struct settings *set, uint32_t models, uint32_t gpus, double *all,
-                    size_t *all_count)
+static void put_gap(struct settings *set, double load, uint32_t models, uint32_t gpus,
+                    struct gaps *all)
 {
     double gaps[SEEDS], seconds[SEEDS];
     uint32_t count = 0, proved = 0, seeds = set->is_short ? 2 : SEEDS;
     for (uint32_t seed = 1; seed <= seeds; seed++) {
-        struct world w = {.seed = seed, .models = models, .gpus = gpus, .load = set->load};
+        struct world w = {.seed = seed, .models = models, .gpus = gpus, .load = load};
         struct outcome o = plan(&w);
         put_json(set, "gap", &w, &o);
         seconds[seed - 1] = o.seconds;
         if (o.status == LLMSCHED_PLAN_INFEASIBLE)
             continue;
         proved += o.status == LLMSCHED_PLAN_OPTIMAL;
-        gaps[count++] = all[(*all_count)++] = o.gap;
+        gaps[count++] = all->values[all->count++] = o.gap;
     }
     qsort(gaps, count, sizeof *gaps, by_value);
     qsort(seconds, seeds, sizeof *seconds, by_value);
-    printf("%6" PRIu32 " %6" PRIu32 " %10.3f %10.3f %7" PRIu32 " %7" PRIu32 " %9.2f %9.2f\n",
-           models, gpus, count > 0 ? 100.0 * gaps[(count - 1) / 2] : (double)NAN,
+    printf("%5.2f %6" PRIu32 " %6" PRIu32 " %10.3f %10.3f %7" PRIu32 " %7" PRIu32 " %9.2f %9.2f\n",
+           load, models, gpus, count > 0 ? 100.0 * gaps[(count - 1) / 2] : (double)NAN,
            count > 0 ? 100.0 * gaps[count - 1] : (double)NAN, proved, seeds - count,
            seconds[(seeds - 1) / 2], seconds[seeds - 1]);
     fflush(stdout);
@@ -317,17 +323,19 @@ static void put_gap(struct settings *set, uint32_t models, uint32_t gpus, double
 static void put_gaps(struct settings *set)
 {
     static const uint32_t MODELS[] = {8, 10, 12, 16}, GPUS[] = {32, 64, 128};
-    double all[LLS_COUNT(MODELS) * LLS_COUNT(GPUS) * SEEDS];
-    size_t count = 0, kinds = set->is_short ? 1 : LLS_COUNT(MODELS);
-    printf("%6s %6s %10s %10s %7s %7s %9s %9s\n", "models", "GPUs", "gap %", "worst %", "proved",
-           "no plan", "s", "worst s");
-    for (size_t m = 0; m < kinds; m++)
-        for (size_t g = 0; g < LLS_COUNT(GPUS); g++)
-            put_gap(set, MODELS[m], GPUS[g], all, &count);
-    qsort(all, count, sizeof *all, by_value);
-    if (count > 0)
-        printf("all: median %.3f %%, worst %.3f %%\n", 100.0 * all[(count - 1) / 2],
-               100.0 * all[count - 1]);
+    static const double LOADS[] = {0.15, 0.35, 0.6};
+    struct gaps all = {.count = 0};
+    size_t kinds = set->is_short ? 1 : LLS_COUNT(MODELS);
+    printf("%5s %6s %6s %10s %10s %7s %7s %9s %9s\n", "load", "models", "GPUs", "gap %", "worst %",
+           "proved", "no plan", "s", "worst s");
+    for (size_t l = 0; l < LLS_COUNT(LOADS); l++)
+        for (size_t m = 0; m < kinds; m++)
+            for (size_t g = 0; g < LLS_COUNT(GPUS); g++)
+                put_gap(set, LOADS[l], MODELS[m], GPUS[g], &all);
+    qsort(all.values, all.count, sizeof *all.values, by_value);
+    if (all.count > 0)
+        printf("all: median %.3f %%, worst %.3f %%\n", 100.0 * all.values[(all.count - 1) / 2],
+               100.0 * all.values[all.count - 1]);
 }
 
 static void put_size(struct settings *set, uint32_t models, uint32_t gpus)
