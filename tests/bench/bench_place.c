@@ -234,6 +234,7 @@ struct outcome {
     double seconds, gap;
     uint64_t nodes, bytes; /* bytes: the most at once, inputs included */
     uint32_t status, touched;
+    char reason[200]; /* why there is no plan */
 };
 
 static struct outcome plan(const struct world *w)
@@ -258,6 +259,7 @@ static struct outcome plan(const struct world *w)
     o.nodes = info.nodes;
     o.status = info.status;
     o.touched = info.touched_gpus;
+    snprintf(o.reason, sizeof o.reason, "%s", llmsched_plan_reason(made));
     llmsched_plan_release(made);
     llmsched_planner_destroy(planner);
     llmsched_context_destroy(context);
@@ -346,7 +348,7 @@ static void put_size(struct settings *set, uint32_t models, uint32_t gpus)
     printf("%6" PRIu32 " %6" PRIu32 " %9.3f %9.2f %9" PRIu64, models, gpus, o.seconds,
            1e-6 * (double)o.bytes, o.nodes);
     if (o.status == LLMSCHED_PLAN_INFEASIBLE)
-        puts("    no plan");
+        printf("    no plan: %s\n", o.reason);
     else
         printf(" %10.3f %s\n", 100.0 * o.gap, o.status == LLMSCHED_PLAN_OPTIMAL ? "proved" : "");
     fflush(stdout);
