@@ -5,8 +5,8 @@
 #
 #   sh examples/install-deps.sh [build|test]
 #
-# build: compiler, Meson, GSL, cJSON and zlib. test: also CMocka, a C++ compiler, clang,
-# Python with PyYAML, and Go. Debian and Ubuntu only (apt), as root or through sudo; where
+# build: compiler, Meson, GSL, cJSON and zlib. test: also CMocka, GLPK, a C++ compiler,
+# clang, Python with PyYAML, and Go. Debian and Ubuntu only (apt), as root or through sudo; where
 # nothing is missing it changes nothing and needs no network.
 set -eu
 
@@ -33,6 +33,10 @@ compiles() {
         "$1" -x "$2" -fsyntax-only -
 }
 
+has_header() {
+    printf '#include <%s>\n' "$1" | cc -x c -fsyntax-only -
+}
+
 find_missing() {
     missing=
     need gcc compiles cc c
@@ -45,6 +49,7 @@ find_missing() {
     need zlib1g-dev pkg-config --exists zlib
     if [ "$1" = test ]; then
         need libcmocka-dev pkg-config --exists cmocka
+        need libglpk-dev has_header glpk.h
         need g++ compiles c++ c++
         need clang clang --version
         need python3 python3 -c 'import ctypes, json, sys; assert sys.version_info >= (3, 9)'

@@ -344,6 +344,8 @@ LLMSCHED_API llmsched_status llmsched_planner_plan(const llmsched_planner *plann
  * that overloads a model or misses a limit does not count.
  * @param[out] factor  0 where no rate can be served
  * @param[out] plan    as of llmsched_planner_plan(), at that factor; may be NULL
+ * @return LLMSCHED_ERROR_STATE where no application calls a model at a rate above 0: there is no
+ * highest factor then
  * @since 0.1
  */
 LLMSCHED_API llmsched_status llmsched_planner_max_rate(const llmsched_planner *planner,

@@ -113,6 +113,22 @@ static llmsched_status begin(prober *p, const llmsched_planner *planner,
     return lls_planning_init(&p->planning, &p->method, planner, options, err);
 }
 
+/* Without calls every rate is served. */
+static llmsched_status check_demand(const prober *p, llmsched_error *err)
+{
+    lls_demands demands;
+    llmsched_status status = lls_demands_init(&demands, p->planner, 1.0, err);
+    bool asks = false;
+    for (uint32_t m = 0; status == LLMSCHED_OK && m < p->planner->model_count; m++)
+        asks = asks || demands.models[m].load > 0.0;
+    if (status == LLMSCHED_OK && !asks)
+        status = lls_fail(err, LLMSCHED_ERROR_STATE,
+                          "planner: no application calls a model at a rate above 0, so that there "
+                          "is no highest rate");
+    lls_demands_finish(&demands, p->planner->context);
+    return status;
+}
+
 llmsched_status llmsched_planner_max_rate(const llmsched_planner *planner,
                                           const llmsched_planner_options *options, double *factor,
                                           llmsched_plan **plan, llmsched_error *err)
@@ -122,7 +138,9 @@ llmsched_status llmsched_planner_max_rate(const llmsched_planner *planner,
     llmsched_status status = begin(&p, planner, options, factor, "factor", err);
     if (status != LLMSCHED_OK)
         return status;
-    status = search_rate(&p, &found, err);
+    status = check_demand(&p, err);
+    if (status == LLMSCHED_OK)
+        status = search_rate(&p, &found, err);
     if (status == LLMSCHED_OK)
         status = finish(&p, plan, err);
     llmsched_plan_release(p.best);

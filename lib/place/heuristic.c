@@ -430,8 +430,8 @@ static void polish(polisher *p)
         if (p->search->first_suffices && p->search->best.found)
             return;
         list_changes(p);
-        lls_search_visit(p->search, p->search->problem->menu_count * (SHORTLIST / 8));
-        if (!change_one(p) && !change_two(p))
+        if (!lls_search_visit(p->search, p->search->problem->menu_count * (SHORTLIST / 8)) ||
+            (!change_one(p) && !change_two(p)))
             return;
         set_times(d);
         lls_search_offer(p->search, &d->packing, &d->times);

@@ -15,14 +15,6 @@ bool lls_is_within(double a, double b)
     return !lls_is_below(b, a);
 }
 
-bool lls_need_fits(const lls_need *need, double share, double memory, double bandwidth,
-                   double gpu_memory)
-{
-    return share + need->share <= 1.0 + LLS_PLACE_SLACK &&
-           memory + need->memory <= gpu_memory * (1.0 + LLS_PLACE_SLACK) &&
-           bandwidth + need->bandwidth <= 1.0 + LLS_PLACE_SLACK;
-}
-
 double lls_need_size(const lls_search *search, uint32_t need)
 {
     const lls_need *n = &search->needs[need];

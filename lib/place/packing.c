@@ -12,6 +12,11 @@ struct lls_fullness {
     uint32_t first;
 };
 
+static uint32_t block_count(const lls_search *search)
+{
+    return (search->layout.slot_count + LLS_BLOCK_SLOTS - 1) / LLS_BLOCK_SLOTS;
+}
+
 bool lls_packing_init(lls_packing *packing, const lls_search *search)
 {
     const llmsched_context *context = search->context;
@@ -26,11 +31,13 @@ bool lls_packing_init(lls_packing *packing, const lls_search *search)
     packing->places = lls_calloc(context, search->place_starts[menus], sizeof *packing->places);
     packing->domain_share =
         lls_calloc(context, layout->domain_count, sizeof *packing->domain_share);
+    packing->blocks = lls_calloc(context, block_count(search), sizeof *packing->blocks);
     packing->order = lls_calloc(context, slots, sizeof *packing->order);
     packing->menus = lls_calloc(context, menus, sizeof *packing->menus);
     if (packing->share == NULL || packing->memory == NULL || packing->bandwidth == NULL ||
         packing->count == NULL || packing->options == NULL || packing->places == NULL ||
-        packing->domain_share == NULL || packing->order == NULL || packing->menus == NULL) {
+        packing->domain_share == NULL || packing->blocks == NULL || packing->order == NULL ||
+        packing->menus == NULL) {
         lls_packing_finish(packing);
         return false;
     }
@@ -48,6 +55,7 @@ void lls_packing_finish(lls_packing *packing)
     lls_free(context, packing->options);
     lls_free(context, packing->places);
     lls_free(context, packing->domain_share);
+    lls_free(context, packing->blocks);
     lls_free(context, packing->order);
     lls_free(context, packing->menus);
     *packing = (lls_packing){.search = packing->search};
@@ -62,6 +70,8 @@ void lls_packing_clear(lls_packing *packing)
     memset(packing->bandwidth, 0, slots * sizeof *packing->bandwidth);
     memset(packing->count, 0, slots * sizeof *packing->count);
     memset(packing->domain_share, 0, search->layout.domain_count * sizeof *packing->domain_share);
+    for (uint32_t b = 0; b < block_count(search); b++)
+        packing->blocks[b].stale = true;
     for (uint32_t m = 0; m < menus; m++)
         packing->options[m] = LLS_NONE32;
     packing->touched = 0;
@@ -87,6 +97,7 @@ void lls_packing_put(lls_packing *packing, uint32_t option, uint32_t first)
         packing->memory[s] += need->memory;
         packing->bandwidth[s] += need->bandwidth;
         packing->touched += packing->count[s]++ == 0;
+        packing->blocks[s / LLS_BLOCK_SLOTS].stale = true;
     }
     packing->domain_share[packing->search->layout.domains[first]] += need->share * (double)o->tp;
 }
@@ -101,6 +112,7 @@ void lls_packing_take(lls_packing *packing, uint32_t option, uint32_t first)
         packing->share[s] = empty ? 0.0 : packing->share[s] - need->share;
         packing->memory[s] = empty ? 0.0 : packing->memory[s] - need->memory;
         packing->bandwidth[s] = empty ? 0.0 : packing->bandwidth[s] - need->bandwidth;
+        packing->blocks[s / LLS_BLOCK_SLOTS].stale = true;
     }
     packing->domain_share[packing->search->layout.domains[first]] -= need->share * (double)o->tp;
 }
@@ -131,22 +143,63 @@ static void sink(struct lls_fullness *order, uint32_t count, uint32_t at)
     order[at] = moved;
 }
 
+static void renew_block(lls_packing *packing, uint32_t number)
+{
+    lls_block *block = &packing->blocks[number];
+    uint32_t slots = packing->search->layout.slot_count, first = number * LLS_BLOCK_SLOTS;
+    *block = (lls_block){.share = HUGE_VAL, .memory = HUGE_VAL, .bandwidth = HUGE_VAL};
+    for (uint32_t s = first; s < first + LLS_BLOCK_SLOTS && s < slots; s++) {
+        double capacity = packing->search->layout.memory[s];
+        block->share = packing->share[s] < block->share ? packing->share[s] : block->share;
+        block->memory = packing->memory[s] < block->memory ? packing->memory[s] : block->memory;
+        block->bandwidth =
+            packing->bandwidth[s] < block->bandwidth ? packing->bandwidth[s] : block->bandwidth;
+        block->capacity = capacity > block->capacity ? capacity : block->capacity;
+    }
+}
+
+/* Whether a slot of the block could have room. */
+static bool has_room(lls_packing *packing, uint32_t number, const lls_need *need)
+{
+    const lls_block *block = &packing->blocks[number];
+    if (block->stale)
+        renew_block(packing, number);
+    return lls_need_fits(need, block->share, block->memory, block->bandwidth, block->capacity);
+}
+
+static void note_group(lls_packing *packing, const lls_shape *shape, uint32_t first, uint32_t at)
+{
+    struct lls_fullness *f = &packing->order[at];
+    uint32_t domain = packing->search->layout.domains[first];
+    *f = (struct lls_fullness){.domain = packing->domain_share[domain], .first = first};
+    for (uint32_t s = first; s < first + shape->tp; s++)
+        f->used += packing->share[s];
+}
+
 /* The groups of the option's shape that have room, as a heap: few of many are wanted, and sorting
- * them all took most of the time on large clusters. Returns how many. */
-static uint32_t heap_groups(lls_packing *packing, uint32_t option)
+ * them all took most of the time on large clusters. Of those in empty domains, which come last,
+ * only as many as replicas are wanted. Returns how many. */
+static uint32_t heap_groups(lls_packing *packing, uint32_t option, uint32_t wanted)
 {
     const lls_search *search = packing->search;
-    const lls_shape *shape = &search->layout.shapes[search->options[option].shape];
-    uint32_t count = 0;
+    const lls_option *o = &search->options[option];
+    const lls_shape *shape = &search->layout.shapes[o->shape];
+    uint32_t count = 0, empty = 0, block = LLS_NONE32;
+    bool room = false;
     for (uint32_t g = 0; g < shape->count; g++) {
         uint32_t first = shape->firsts[g];
-        if (!lls_packing_fits(packing, option, first))
+        bool fresh = packing->domain_share[search->layout.domains[first]] == 0.0 &&
+                     packing->count[first] == 0;
+        if (fresh && empty >= wanted)
             continue;
-        struct lls_fullness *f = &packing->order[count++];
-        *f = (struct lls_fullness){.domain = packing->domain_share[search->layout.domains[first]],
-                                   .first = first};
-        for (uint32_t s = first; s < first + shape->tp; s++)
-            f->used += packing->share[s];
+        if (first / LLS_BLOCK_SLOTS != block) {
+            block = first / LLS_BLOCK_SLOTS;
+            room = has_room(packing, block, &search->needs[o->need]);
+        }
+        if (!room || !lls_packing_fits(packing, option, first))
+            continue;
+        note_group(packing, shape, first, count++);
+        empty += fresh;
     }
     for (uint32_t i = count / 2; i-- > 0;)
         sink(packing->order, count, i);
@@ -174,7 +227,8 @@ static bool add_rest(lls_packing *packing, uint32_t menu, uint32_t option, uint3
 {
     const lls_option *o = &packing->search->options[option];
     uint32_t *places = packing->places + packing->search->place_starts[menu];
-    uint32_t groups = placed < o->replicas ? heap_groups(packing, option) : 0;
+    uint32_t wanted = o->replicas - placed;
+    uint32_t groups = wanted > 0 ? heap_groups(packing, option, wanted) : 0;
     while (groups > 0 && placed < o->replicas) {
         uint32_t first = packing->order[0].first;
         packing->order[0] = packing->order[--groups];
@@ -272,8 +326,31 @@ static bool fill_in_order(lls_packing *packing, const uint32_t *choice, uint32_t
     return true;
 }
 
+/* Whether they take more of a resource than all GPUs have together: found out at once what packing
+ * finds out four times. */
+static bool exceeds_all(const lls_packing *packing, const uint32_t *choice)
+{
+    const lls_search *search = packing->search;
+    double share = 0.0, memory = 0.0, bandwidth = 0.0, room = 0.0;
+    for (uint32_t m = 0; m < search->problem->menu_count; m++) {
+        if (choice[m] == LLS_NONE32)
+            continue;
+        const lls_option *o = &search->options[choice[m]];
+        const lls_need *need = &search->needs[o->need];
+        share += need->share * (double)o->slots;
+        memory += need->memory * (double)o->slots;
+        bandwidth += need->bandwidth * (double)o->slots;
+    }
+    for (uint32_t c = 0; c < search->layout.class_count; c++)
+        room += search->layout.classes[c].memory * (double)search->layout.classes[c].count;
+    double most = 1.0 + 4.0 * LLS_PLACE_SLACK, gpus = (double)search->layout.slot_count;
+    return share > gpus * most || memory > room * most || bandwidth > gpus * most;
+}
+
 bool lls_packing_fill(lls_packing *packing, const uint32_t *choice)
 {
+    if (exceeds_all(packing, choice))
+        return false;
     for (uint32_t view = 0; view < 4; view++) {
         uint32_t count = order_menus(packing, choice, view);
         if (fill_in_order(packing, choice, count))

@@ -139,6 +139,7 @@ static llmsched_status solve(llmsched_plan *plan, const lls_instance *in,
     if (status == LLMSCHED_OK || status == LLMSCHED_NONE) {
         plan->info.alone_bound_s = solution.alone_bound;
         plan->info.capacity_bound_s = solution.capacity_bound;
+        plan->info.nodes = solution.nodes;
     }
     if (status == LLMSCHED_OK) {
         status = fill_plan(plan, in, planning, &solution, err);

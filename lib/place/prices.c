@@ -8,13 +8,15 @@
  *   sum over menus of min over items (sum of W_a flow factor latency + slots price + moves)
  *     - sum over GPUs of the dearest set - sum of nu_a limit_a + fixed times
  *
- * is a bound. Prices go up a subgradient (Polyak's step), flows towards the longest paths.
+ * is a bound. Prices are the duals of a linear program over sets of replicas on one GPU and items
+ * of the menus, which takes in the dearest set and the cheapest items of each round (column
+ * generation), between these and the best prices so far; flows go towards the longest paths.
  */
 #include "place/master.h"
 
 #include <string.h>
 
-/* Changes of the flow, each half as far as the one before would go. */
+/* Changes of the flow, the k-th by 1 / (k + 1) of the way. */
 enum { MOST_SHIFTS = 24 };
 
 static bool allocate_prices(lls_prices *prices, const lls_search *search)

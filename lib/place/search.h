@@ -130,8 +130,13 @@ bool lls_is_within(double a, double b);
 /* The larger of share, memory fraction of the largest GPU of its kind, and bandwidth. */
 double lls_need_size(const lls_search *search, uint32_t need);
 /* Whether a GPU that is used so far has room. */
-bool lls_need_fits(const lls_need *need, double share, double memory, double bandwidth,
-                   double gpu_memory);
+static inline bool lls_need_fits(const lls_need *need, double share, double memory,
+                                 double bandwidth, double gpu_memory)
+{
+    return share + need->share <= 1.0 + LLS_PLACE_SLACK &&
+           memory + need->memory <= gpu_memory * (1.0 + LLS_PLACE_SLACK) &&
+           bandwidth + need->bandwidth <= 1.0 + LLS_PLACE_SLACK;
+}
 
 /* --- times.c: latencies of what is chosen so far -------------------------------------- */
 
@@ -157,6 +162,15 @@ double lls_times_path(const lls_times *times, uint32_t app, bool *marks);
 
 /* --- packing.c: who is where ------------------------------------------------------------ */
 
+/* The emptiest that a slot of a block is in each resource: what does not fit that fits none. */
+enum { LLS_BLOCK_SLOTS = 8 };
+
+typedef struct lls_block {
+    double share, memory, bandwidth; /* least used of a slot */
+    double capacity;                 /* most memory of a slot */
+    bool stale;                      /* to be found anew */
+} lls_block;
+
 typedef struct lls_packing {
     const lls_search *search;
     double *share, *memory, *bandwidth; /* used of each slot */
@@ -164,6 +178,7 @@ typedef struct lls_packing {
     uint32_t *options;                  /* of each menu that is placed; LLS_NONE32 */
     uint32_t *places;                   /* as lls_incumbent's */
     double *domain_share;
+    lls_block *blocks;          /* of LLS_BLOCK_SLOTS slots each */
     struct lls_fullness *order; /* room for the groups of a shape */
     uint32_t *menus;            /* room */
     uint32_t touched;

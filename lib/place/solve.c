@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Options looked at while prices are sought, and what that is bounded by. */
-static const double PRICING_WORK = 4e7;
+static const double PRICING_WORK = 4e8;
 enum { LEAST_ROUNDS = 20, MOST_ROUNDS = 900, MOST_WANDERING = 2000000 };
 
 typedef struct solver {
@@ -69,15 +69,16 @@ static bool price_and_draft(solver *s)
  * with the rest. */
 static bool branch(solver *s)
 {
-    uint64_t whole = s->search.budget;
-    s->search.budget = s->search.nodes + whole / 8;
+    uint64_t whole = s->search.budget, first = s->search.nodes + whole / 8;
+    s->search.budget = first < whole ? first : whole;
     bool ok = lls_branch(&s->search, &s->pricing.best, &s->why);
     s->search.budget = whole;
     if (!ok || *s->why == '\0' || s->search.stopped)
         return ok;
-    uint64_t until = whole / 5 * 3 < MOST_WANDERING ? whole / 5 * 3 : MOST_WANDERING;
-    if (lls_proposal_make(&s->draft, &s->pricing.best) &&
-        !lls_proposal_polish(&s->draft, &s->pricing.best, s->search.nodes + until))
+    uint64_t part = whole / 5 * 3 < MOST_WANDERING ? whole / 5 * 3 : MOST_WANDERING;
+    uint64_t until = s->search.nodes + part < whole ? s->search.nodes + part : whole;
+    if (s->search.nodes < until && lls_proposal_make(&s->draft, &s->pricing.best) &&
+        !lls_proposal_polish(&s->draft, &s->pricing.best, until))
         return false;
     return lls_branch(&s->search, &s->pricing.best, &s->why);
 }

@@ -8,24 +8,6 @@
 
 enum { CASES = 900, MOST_CHOICES = 100000 };
 
-static place_world world_of(uint64_t seed)
-{
-    static const uint32_t ITEMS[] = {0, 0, 200, 50, 20, 11};
-    lls_random random;
-    lls_random_seed(&random, seed);
-    place_world w = {.seed = seed, .models = 2 + lls_random_below(&random, 4), .domains = 1};
-    w.kinds = 1 + lls_random_below(&random, 4) / 3;
-    uint32_t gpus = 4 + lls_random_below(&random, 5);
-    w.domains = 1 + lls_random_below(&random, 3);
-    w.domain_gpus = (gpus + w.domains - 1) / w.domains;
-    w.odd_domains = lls_random_below(&random, 3) == 0;
-    w.most_items = ITEMS[w.models];
-    w.load = place_draw(&random, 0.02, 0.5);
-    w.limits = lls_random_below(&random, 3) == 0;
-    w.mixed_memory = lls_random_below(&random, 4) == 0;
-    return w;
-}
-
 static void report(const place_world *w, const place_best *best, const lls_solution *s)
 {
     print_error("seed %llu: %u models, %u x %u GPUs: %.12g %.6g %u, not %.12g %.6g %u: %s\n",
@@ -37,7 +19,7 @@ static void report(const place_world *w, const place_best *best, const lls_solut
 /* Whether the case was one that the twin could decide. */
 static bool check_case(uint64_t seed, uint32_t *infeasible)
 {
-    place_world w = world_of(seed);
+    place_world w = place_small_world(seed);
     place_case c;
     bool counts = place_case_make(&c, context, &w) && place_choices(&c.problem) <= MOST_CHOICES;
     if (counts) {

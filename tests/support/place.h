@@ -258,4 +258,23 @@ static inline void place_case_free(place_case *c)
     free(c->parents);
 }
 
+/* One of every sort: 2 to 5 models, 4 to 8 GPUs or few more. */
+static inline place_world place_small_world(uint64_t seed)
+{
+    static const uint32_t ITEMS[] = {0, 0, 200, 50, 20, 11};
+    lls_random random;
+    lls_random_seed(&random, seed);
+    place_world w = {.seed = seed, .models = 2 + lls_random_below(&random, 4), .domains = 1};
+    w.kinds = 1 + lls_random_below(&random, 4) / 3;
+    uint32_t gpus = 4 + lls_random_below(&random, 5);
+    w.domains = 1 + lls_random_below(&random, 3);
+    w.domain_gpus = (gpus + w.domains - 1) / w.domains;
+    w.odd_domains = lls_random_below(&random, 3) == 0;
+    w.most_items = ITEMS[w.models];
+    w.load = place_draw(&random, 0.02, 0.5);
+    w.limits = lls_random_below(&random, 3) == 0;
+    w.mixed_memory = lls_random_below(&random, 4) == 0;
+    return w;
+}
+
 #endif

@@ -139,32 +139,159 @@ static void test_replan(void **state)
 /* --- no plan ------------------------------------------------------------------------------------
  */
 
-static void test_no_plan(void **state)
+static llmsched_status status_of(const lls_place_problem *problem)
+{
+    lls_solve_options options = {.node_budget = 1000000};
+    lls_solution s = {0};
+    llmsched_error err = {0};
+    llmsched_status status = lls_solve(problem, &options, &s, &err);
+    lls_solution_finish(context, &s);
+    return status;
+}
+
+static void test_latency_limits(void **state)
 {
     (void)state;
     place_world w = world_of(4, 3, 1);
     place_case c;
     assert_true(place_case_make(&c, context, &w));
+    assert_int_equal(status_of(&c.problem), LLMSCHED_OK);
     for (uint32_t a = 0; a < c.problem.app_count; a++)
         c.apps[a].max_latency = 1e-6;
-    lls_solution s = solve(&c.problem, 100000);
+    lls_solve_options options = {.node_budget = 100000};
+    lls_solution s = {0};
+    llmsched_error err = {0};
+    assert_status(LLMSCHED_NONE, lls_solve(&c.problem, &options, &s, &err), err);
+    assert_true(s.proved);
+    assert_null(s.placement.choice);
     assert_int_equal(s.binding, LLMSCHED_BINDING_LATENCY);
     assert_string_equal(s.lift, "higher latency limits");
     for (uint32_t a = 0; a < c.problem.app_count; a++)
         c.apps[a].max_latency = 0.0;
-    /* Fewer GPUs, until nothing fits: then what the lift says is enough, and one less is not. */
-    uint32_t gpus = c.problem.gpu_count;
-    do {
-        c.problem.gpu_count--;
-        s = solve(&c.problem, 100000);
-        lls_solution_finish(context, &s);
-    } while (s.touched_gpus > 0 && c.problem.gpu_count > 1);
-    assert_true(c.problem.gpu_count < gpus && s.touched_gpus == 0);
-    unsigned more = 0;
-    assert_int_equal(sscanf(s.lift, "%u more GPUs", &more), 1);
-    assert_true(more >= 1);
+    assert_int_equal(status_of(&c.problem), LLMSCHED_OK);
     place_case_free(&c);
 }
+
+/* With so many more GPUs like the first, in a domain of their own. */
+static llmsched_status status_with(const lls_place_problem *problem, uint32_t more)
+{
+    lls_place_problem larger = *problem;
+    lls_gpu *gpus = calloc(problem->gpu_count + more, sizeof *gpus);
+    memcpy(gpus, problem->gpus, problem->gpu_count * sizeof *gpus);
+    for (uint32_t i = 0; i < more; i++) {
+        gpus[problem->gpu_count + i] = problem->gpus[0];
+        gpus[problem->gpu_count + i].domain = problem->domain_count;
+        gpus[problem->gpu_count + i].position = i;
+    }
+    larger.gpus = gpus;
+    larger.gpu_count += more;
+    larger.domain_count++;
+    llmsched_status status = status_of(&larger);
+    free(gpus);
+    return status;
+}
+
+/* Fewer GPUs, until nothing fits: then what the lift says is enough, and one less is not. */
+static void test_lift(void **state)
+{
+    (void)state;
+    uint32_t several = 0;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        place_world w = world_of(seed, 2 + (uint32_t)seed % 4, 1);
+        place_case c;
+        assert_true(place_case_make(&c, context, &w));
+        while (status_of(&c.problem) == LLMSCHED_OK)
+            c.problem.gpu_count--;
+        for (uint32_t cut = 0; c.problem.gpu_count > 0 && cut < 3; cut++) {
+            lls_solution s = solve(&c.problem, 1000000);
+            unsigned more = 0;
+            assert_true(s.touched_gpus == 0 && s.proved);
+            assert_int_equal(sscanf(s.lift, "%u more GPUs", &more), 1);
+            if (status_with(&c.problem, more) != LLMSCHED_OK ||
+                status_with(&c.problem, more - 1) != LLMSCHED_NONE) {
+                print_error("seed %u, %u GPUs: %s\n", (unsigned)seed, (unsigned)c.problem.gpu_count,
+                            s.lift);
+                fail();
+            }
+            several += more > 1;
+            c.problem.gpu_count--;
+        }
+        place_case_free(&c);
+    }
+    print_message("%u lifts of several GPUs\n", several);
+    assert_true(several >= 5);
+}
+
+/* --- what binds ---------------------------------------------------------------------------------
+ */
+
+enum { PLANTED_GPUS = 6, PLANTED_MODELS = 3 };
+
+/* Each model has a fast item and a slow one that takes less. */
+typedef struct planted {
+    uint32_t models, domains, domain_gpus, fast_tp;
+    double fast_share, fast_memory, fast_bandwidth;
+} planted;
+
+static uint32_t binding_of(const planted *p, double objective)
+{
+    lls_gpu gpus[PLANTED_GPUS];
+    lls_item items[PLANTED_MODELS][2];
+    lls_menu menus[PLANTED_MODELS];
+    lls_place_term terms[PLANTED_MODELS];
+    lls_place_app app = {.terms = terms, .term_count = p->models, .weight = 1.0};
+    for (uint32_t g = 0; g < p->domains * p->domain_gpus; g++)
+        gpus[g] =
+            (lls_gpu){.domain = g / p->domain_gpus, .position = g % p->domain_gpus, .memory = 80e9};
+    for (uint32_t m = 0; m < p->models; m++) {
+        lls_item item = {.share = 0.2, .memory = 20e9, .bandwidth = 0.2, .capacity = 1.0};
+        item.replicas = item.tp = item.batch = 1;
+        items[m][0] = items[m][1] = item;
+        items[m][0].latency = 1.0;
+        items[m][0].tp = p->fast_tp;
+        items[m][0].share = p->fast_share;
+        items[m][0].memory = p->fast_memory;
+        items[m][0].bandwidth = p->fast_bandwidth;
+        items[m][1].latency = 2.0;
+        items[m][1].config = 1;
+        menus[m] = (lls_menu){.items = items[m], .count = 2, .model = m};
+        terms[m] = (lls_place_term){.menu = m, .factor = 1.0};
+    }
+    lls_place_problem problem = {.context = context,
+                                 .gpus = gpus,
+                                 .gpu_count = p->domains * p->domain_gpus,
+                                 .kind_count = 1,
+                                 .domain_count = p->domains,
+                                 .menus = menus,
+                                 .menu_count = p->models,
+                                 .apps = &app,
+                                 .app_count = 1};
+    lls_solution s = solve(&problem, 100000);
+    assert_true(s.proved);
+    assert_double_equal(s.objective, objective, 1e-12);
+    place_check(&problem, &s);
+    lls_solution_finish(context, &s);
+    return s.binding;
+}
+
+static void test_bindings(void **state)
+{
+    (void)state;
+    /* Two fast items on a GPU, of which one resource is too short. */
+    const planted none = {2, 1, 1, 1, 0.5, 40e9, 0.5}, share = {2, 1, 1, 1, 0.6, 40e9, 0.5},
+                  memory = {2, 1, 1, 1, 0.5, 50e9, 0.5}, bandwidth = {2, 1, 1, 1, 0.5, 40e9, 0.6};
+    assert_int_equal(binding_of(&none, 2.0), LLMSCHED_BINDING_NONE);
+    assert_int_equal(binding_of(&share, 3.0), LLMSCHED_BINDING_SHARE);
+    assert_int_equal(binding_of(&memory, 3.0), LLMSCHED_BINDING_MEMORY);
+    assert_int_equal(binding_of(&bandwidth, 3.0), LLMSCHED_BINDING_BANDWIDTH);
+    /* Three pairs need six GPUs; of two domains of three GPUs only two pairs can be had. */
+    const planted domain = {3, 2, 3, 2, 1.0, 40e9, 0.5}, pairs = {3, 3, 2, 2, 1.0, 40e9, 0.5};
+    assert_int_equal(binding_of(&domain, 4.0), LLMSCHED_BINDING_DOMAIN);
+    assert_int_equal(binding_of(&pairs, 3.0), LLMSCHED_BINDING_NONE);
+}
+
+/* --- failing allocations ------------------------------------------------------------------------
+ */
 
 static llmsched_status solve_small(llmsched_context *c, llmsched_error *err)
 {
@@ -190,7 +317,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gap),    cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_replan), cmocka_unit_test(test_no_plan),
+        cmocka_unit_test(test_replan), cmocka_unit_test(test_latency_limits),
+        cmocka_unit_test(test_lift),   cmocka_unit_test(test_bindings),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

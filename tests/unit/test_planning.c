@@ -360,6 +360,39 @@ static void test_bad_options(void **state)
     llmsched_planner_destroy(planner);
 }
 
+/* Applications that call no model, or never: any rate would do. */
+static void test_no_highest_rate(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 2; i++) {
+        llmsched_error err = {0};
+        llmsched_planner *planner = NULL;
+        llmsched_plan *plan = NULL;
+        double factor = 5.0;
+        const world w = {.gpus = 2, .weight_bytes = 8e9, .rate = 0.0};
+        llmsched_app app = {.size = sizeof app, .name = "tools", .rate_per_s = 1.0};
+        llmsched_app_stage tool = {.size = sizeof tool, .id = "a", .duration_s = 1.0};
+        assert_ok(make(context, &w, &planner, &err), err);
+        if (i > 0) {
+            assert_ok(llmsched_planner_add_app(planner, &app, NULL, &err), err);
+            assert_ok(llmsched_planner_add_app_stage(planner, 1, &tool, NULL, &err), err);
+        }
+        assert_fails(LLMSCHED_ERROR_STATE, "no application calls a model",
+                     llmsched_planner_max_rate(planner, NULL, &factor, &plan, &err), err);
+        assert_null(plan);
+        assert_true(factor == 5.0);
+        /* One call a day is enough for there to be one. */
+        tool = (llmsched_app_stage){
+            .size = sizeof tool, .id = "b", .model = "small", .output_tokens = 10};
+        app = (llmsched_app){.size = sizeof app, .name = "daily", .rate_per_s = 1e-5};
+        assert_ok(llmsched_planner_add_app(planner, &app, NULL, &err), err);
+        assert_ok(llmsched_planner_add_app_stage(planner, 1 + i, &tool, NULL, &err), err);
+        assert_ok(llmsched_planner_max_rate(planner, NULL, &factor, NULL, &err), err);
+        assert_true(factor > 1.0 && factor < 1e12);
+        llmsched_planner_destroy(planner);
+    }
+}
+
 /* --- failing allocations ------------------------------------------------------------------------
  */
 
@@ -395,11 +428,11 @@ static void test_failing_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_highest_rate),        cmocka_unit_test(test_fewest_gpus),
-        cmocka_unit_test(test_rare_calls),          cmocka_unit_test(test_lift_of_rate),
-        cmocka_unit_test(test_lift_of_memory),      cmocka_unit_test(test_again),
-        cmocka_unit_test(test_cancelled),           cmocka_unit_test(test_bad_options),
-        cmocka_unit_test(test_failing_allocations),
+        cmocka_unit_test(test_highest_rate),    cmocka_unit_test(test_fewest_gpus),
+        cmocka_unit_test(test_rare_calls),      cmocka_unit_test(test_lift_of_rate),
+        cmocka_unit_test(test_lift_of_memory),  cmocka_unit_test(test_again),
+        cmocka_unit_test(test_cancelled),       cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_no_highest_rate), cmocka_unit_test(test_failing_allocations),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
