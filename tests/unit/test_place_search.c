@@ -46,6 +46,23 @@ static void test_gap(void **state)
     }
 }
 
+/* All parts of the search stop at the node budget, but for what each has begun. */
+static void test_budget(void **state)
+{
+    (void)state;
+    place_world w = world_of(5, 40, 32);
+    place_case c;
+    assert_true(place_case_make(&c, context, &w));
+    for (uint64_t budget = 200000; budget <= 800000; budget *= 2) {
+        lls_solution s = solve(&c.problem, budget);
+        assert_false(s.proved);
+        assert_true(s.nodes >= budget * 9 / 10 && s.nodes <= budget + 50000);
+        place_check(&c.problem, &s);
+        lls_solution_finish(context, &s);
+    }
+    place_case_free(&c);
+}
+
 /* --- cancelling ------------------------------------------------------------------------------ */
 
 typedef struct watcher {
@@ -316,9 +333,13 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gap),    cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_replan), cmocka_unit_test(test_latency_limits),
-        cmocka_unit_test(test_lift),   cmocka_unit_test(test_bindings),
+        cmocka_unit_test(test_gap),
+        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_replan),
+        cmocka_unit_test(test_latency_limits),
+        cmocka_unit_test(test_lift),
+        cmocka_unit_test(test_bindings),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
