@@ -11,11 +11,18 @@
 set -eu
 
 missing=
+asked=no # whether apt-get has run
 
 need() { # package, command that succeeds when it is there
     package=$1
     shift
     "$@" >/dev/null 2>&1 || missing="$missing $package"
+}
+
+# As need, of what tests are skipped without: it is asked for once, and may stay away (a python3
+# that is not Debian's sees no Debian modules).
+want() {
+    [ "$asked" = yes ] || need "$@"
 }
 
 # True when Meson is there and new enough for meson.build.
@@ -49,11 +56,11 @@ find_missing() {
     need zlib1g-dev pkg-config --exists zlib
     if [ "$1" = test ]; then
         need libcmocka-dev pkg-config --exists cmocka
-        need libglpk-dev has_header glpk.h
+        want libglpk-dev has_header glpk.h
         need g++ compiles c++ c++
         need clang clang --version
         need python3 python3 -c 'import ctypes, json, sys; assert sys.version_info >= (3, 9)'
-        need python3-yaml python3 -c 'import yaml'
+        want python3-yaml python3 -c 'import yaml'
         need golang-go go version
     fi
 }
@@ -92,6 +99,7 @@ as_root apt-get update -qq
 # shellcheck disable=SC2086 # one word a package
 as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
 
+asked=yes
 find_missing "$what"
 if [ -n "$missing" ]; then
     echo "install-deps: still missing or too old after apt-get:$missing" >&2
