@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plans that are put together and predicted, not searched for; nothing is known of their gap. */
+/* Plans that are put together and predicted, not searched for; a short search gives the bounds. */
 #include "place/rivals/rival.h"
 
+#include <math.h>
 #include <stdio.h>
 
 llmsched_status lls_rival_init(lls_rival *rival, const llmsched_planner *planner,
@@ -43,12 +44,47 @@ void lls_rival_refuse(lls_rival *rival, uint32_t binding, const char *reason, co
     snprintf(rival->plan->lift, sizeof rival->plan->lift, "%s", lift);
 }
 
+/* Enough of a search for its bounds. */
+enum { BOUNDING_NODES = 1000 };
+
+/* What no plan that keeps the limits can be better than, so that the gap says what a search would
+ * be worth; nothing where no plan keeps them. */
+static llmsched_status find_bounds(lls_rival *rival, llmsched_error *err)
+{
+    lls_planning quick = *rival->planning;
+    quick.node_budget = BOUNDING_NODES;
+    quick.arguments = "";
+    quick.running = NULL;
+    quick.progress = NULL;
+    llmsched_plan *searched = NULL;
+    llmsched_status status = lls_plan_by_search(rival->instance.planner, &quick, &searched, err);
+    if (status != LLMSCHED_OK)
+        return status;
+    llmsched_plan_info *info = &rival->plan->info;
+    info->throughput_bound_per_s = searched->info.throughput_bound_per_s;
+    info->memory_bound_gpus = searched->info.memory_bound_gpus;
+    if (searched->info.status != LLMSCHED_PLAN_INFEASIBLE) {
+        info->alone_bound_s = searched->info.alone_bound_s;
+        info->capacity_bound_s = searched->info.capacity_bound_s;
+        info->bound_s = searched->info.bound_s;
+    }
+    llmsched_plan_release(searched);
+    return LLMSCHED_OK;
+}
+
 static llmsched_status predict(lls_rival *rival, llmsched_error *err)
 {
-    llmsched_plan *plan = rival->plan;
-    snprintf(plan->reason, sizeof plan->reason, "this planner does not search for the best");
-    plan->info.gap = LLS_PLACE_MOST;
-    return lls_plan_predict(plan, &rival->instance, rival->planning->rate_factor, err);
+    llmsched_plan_info *info = &rival->plan->info;
+    snprintf(rival->plan->reason, sizeof rival->plan->reason,
+             "this planner does not search for the best");
+    llmsched_status status =
+        lls_plan_predict(rival->plan, &rival->instance, rival->planning->rate_factor, err);
+    if (status == LLMSCHED_OK)
+        status = find_bounds(rival, err);
+    info->gap = LLS_PLACE_MOST;
+    if (info->objective_s < LLS_PLACE_OVERLOADED && info->bound_s > 0.0)
+        info->gap = fmax(0.0, (info->objective_s - info->bound_s) / info->bound_s);
+    return status;
 }
 
 static void end(lls_rival *rival)
