@@ -531,8 +531,8 @@ LLMSCHED_API llmsched_status llmsched_plan_to_json(const llmsched_plan *plan, ll
  * Reads a plan for the cluster and models of a planner; what it says beside `models` may be
  * absent. Uses of GPUs are worked out anew, and may be above what a GPU has: such engines crowd
  * each other.
- * @return LLMSCHED_ERROR_PARSE with line and key, also for a model, GPU or configuration that the
- * planner lacks
+ * @return LLMSCHED_ERROR_PARSE, with the line where the text is no JSON and else with the path of
+ * the key, also for a model, GPU or configuration that the planner lacks
  * @since 0.1
  */
 LLMSCHED_API llmsched_status llmsched_plan_from_json(const llmsched_planner *planner,
